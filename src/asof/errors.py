@@ -1,0 +1,89 @@
+"""Every error that Asof raises on purpose, in one tree.
+
+    AsofError
+    ├── DeclarationError     the declaration cannot mean anything (exit code 2)
+    ├── UsageError           a command was asked for something that is not there (2)
+    ├── DataRefused          data were refused as a whole; nothing was written (3)
+    ├── StoreError           a store cannot be read or written (3)
+    ├── EstimatorError       the user's estimator failed or answered nonsense (1)
+    └── MetricUndefined      a figure does not exist for these rows (1)
+
+An error has four parts, and prints one a line: what is wrong in the user's words, what was
+found, what to write instead, and where in the user's file.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means."""
+
+    DONE = 0
+    ANSWER_IS_NO = 1
+    USAGE = 2
+    REFUSED = 3
+    INTERNAL = 4
+    INTERRUPTED = 130
+
+
+class AsofError(Exception):
+    """Base of all errors that Asof raises on purpose.
+
+    >>> print(AsofError("No table 'flight'.", found="tables: landing", mend="Ingest it first."))
+    No table 'flight'.
+      found: tables: landing
+      Ingest it first.
+    """
+
+    exit_code: ExitCode = ExitCode.ANSWER_IS_NO
+
+    def __init__(self, what: str, *, found: str = "", mend: str = "", where: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.found = found
+        self.mend = mend
+        self.where = where
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.found:
+            lines.append(f"  found: {self.found}")
+        if self.mend:
+            lines.append(f"  {self.mend}")
+        if self.where:
+            lines.append(f"  declared at {self.where}")
+        return "\n".join(lines)
+
+
+class DeclarationError(AsofError):
+    """The declaration cannot mean anything."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UsageError(AsofError):
+    """A command or call was asked for something that does not exist."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DataRefused(AsofError):
+    """Data were refused as a whole; nothing was written."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class StoreError(AsofError):
+    """A store cannot be read or written."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class EstimatorError(AsofError):
+    """The user's estimator failed, or answered something that is not a prediction."""
+
+
+class MetricUndefined(AsofError):
+    """A figure does not exist for these rows; the message says why."""

@@ -38,7 +38,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pyright --warnings
 	$(BIN)/lint-imports
-	$(PYTEST) --doctest-modules src README.md CONTRIBUTING.md docs
+	$(PYTEST) -p no:randomly --doctest-modules src README.md CONTRIBUTING.md docs
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -1,0 +1,43 @@
+"""`import asof` and `asof --help` are quick because they import no engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+DEAR = {
+    "deltalake", "duckdb", "jinja2", "joblib", "lightgbm", "numba", "numpy", "pandas", "polars",
+    "pyarrow", "rich", "scipy", "sklearn", "sqlalchemy",
+}  # fmt: skip
+TELL = "import json, sys; print(json.dumps([name for name in sys.modules if '.' not in name]))"
+
+
+def imported_by(program: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_vocabulary_imports_no_engine():
+    program = f"import asof; [getattr(asof, name) for name in asof.__all__]; {TELL}"
+    assert imported_by(program) & DEAR == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["backtest", "--help"], ["--version"]])
+def test_help_imports_no_engine(arguments: list[str]):
+    program = f"""
+import sys
+from asof.faces.cli import main
+sys.argv = ["asof", *{arguments!r}]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+{TELL}
+"""
+    assert imported_by(program) & DEAR == set()

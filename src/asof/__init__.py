@@ -1,1 +1,40 @@
 """Declare a machine-learning system once; backtest its life, run it live, explain the difference."""
+
+from asof.declare.expressions import compute
+from asof.declare.features import features
+from asof.declare.labels import happens, outcome
+from asof.declare.policies import (
+    batch_features,
+    batch_predictions,
+    expanding,
+    online,
+    persistence,
+    rate,
+    sliding,
+)
+from asof.declare.rows import Col, Key, KeyTime, Moment, Row, Time, col
+from asof.declare.schedules import after, daily, every, monthly, never, weekly
+from asof.declare.sources import reference, source, ticks
+from asof.declare.system import System
+from asof.declare.windows import (
+    count,
+    distinct,
+    max,
+    mean,
+    min,
+    share,
+    stats,
+    std,
+    sum,
+)
+from asof.errors import AsofError, ExitCode
+from asof.units import days, hours, minutes
+
+__all__ = [
+    "AsofError", "Col", "ExitCode", "Key", "KeyTime", "Moment", "Row", "System", "Time",
+    "after", "batch_features", "batch_predictions", "col", "compute", "count", "daily", "days",
+    "distinct", "every", "expanding", "features", "happens", "hours", "max", "mean", "min",
+    "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
+    "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
+]  # fmt: skip
+__version__ = "0.1.0"

@@ -1,0 +1,426 @@
+"""Expressions about one row: values that say what to compute, and compute nothing themselves.
+
+An `Expression[R, T]` is a fact of type `T` about a row of class `R`. Facts that look into the
+past (aggregates of a window, values of a reference table) are expressions about the requested
+row too, so that arithmetic works on them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, NoReturn, TypeVar, overload
+from zoneinfo import ZoneInfo
+
+from asof.declare.place import place
+from asof.errors import DeclarationError
+from asof.units import DAY, HOUR, MINUTE, SECOND, Duration
+
+R = TypeVar("R")
+"""The class of rows that an expression is about."""
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Scalar = bool | int | float | str | None
+"""What a constant in an expression may be."""
+
+
+def zone(name: str) -> str:
+    """The name, if there is such a time zone; a `DeclarationError` with a near name if not."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        from zoneinfo import available_timezones
+
+        from asof.declare.place import nearest
+
+        hint = nearest(name, sorted(available_timezones()))
+        raise DeclarationError(
+            f"There is no time zone {name!r}.",
+            mend=hint or "Write an IANA name such as 'Europe/Berlin' or 'UTC'.",
+            where=place(),
+        ) from error
+    return name
+
+
+class Expression(Generic[R, T_co]):
+    """A fact of type `T_co` about a row of class `R`.
+
+    Numbers have `+ - * / < <= > >=`; conditions have `& | ~`; every expression has `equals`,
+    `one_of`, `is_null` and `or_else`. `==` and truth values are refused, for they would silently
+    mean something else.
+    """
+
+    __slots__ = ()
+
+    def equals(self, other: object) -> Expression[R, bool]:
+        """True where the value is `other` (a constant or an expression); null where it is null."""
+        return Operation("equals", (self, lift(other)))
+
+    def one_of(self, *values: Scalar) -> Expression[R, bool]:
+        """True where the value is one of `values`."""
+        return Operation("one_of", (self, *(Constant(value) for value in values)))
+
+    def is_null(self) -> Expression[R, bool]:
+        """True where nothing is known."""
+        return Operation("is_null", (self,))
+
+    def or_else(self: Expression[R, T | None], default: T) -> Expression[R, T]:
+        """The value, or `default` where it is null."""
+        return Operation("or_else", (self, lift(default)))
+
+    def __add__(self: Number[R], other: float | Number[R]) -> Expression[R, float]:
+        return Operation("add", (self, lift(other)))
+
+    def __radd__(self: Number[R], other: float) -> Expression[R, float]:
+        return Operation("add", (lift(other), self))
+
+    def __sub__(self: Number[R], other: float | Number[R]) -> Expression[R, float]:
+        return Operation("subtract", (self, lift(other)))
+
+    def __rsub__(self: Number[R], other: float) -> Expression[R, float]:
+        return Operation("subtract", (lift(other), self))
+
+    def __mul__(self: Number[R], other: float | Number[R]) -> Expression[R, float]:
+        return Operation("multiply", (self, lift(other)))
+
+    def __rmul__(self: Number[R], other: float) -> Expression[R, float]:
+        return Operation("multiply", (lift(other), self))
+
+    def __truediv__(self: Number[R], other: float | Number[R]) -> Expression[R, float]:
+        return Operation("divide", (self, lift(other)))
+
+    def __rtruediv__(self: Number[R], other: float) -> Expression[R, float]:
+        return Operation("divide", (lift(other), self))
+
+    def __neg__(self: Number[R]) -> Expression[R, float]:
+        return Operation("subtract", (Constant(0.0), self))
+
+    def log1p(self: Number[R]) -> Expression[R, float]:
+        """log(1 + x), missing where x <= -1."""
+        return Operation("log1p", (self,))
+
+    def abs(self: Number[R]) -> Expression[R, float]:
+        """The magnitude."""
+        return Operation("abs", (self,))
+
+    def __gt__(self: Number[R], other: float | Number[R]) -> Expression[R, bool]:
+        return Operation("greater", (self, lift(other)))
+
+    def __ge__(self: Number[R], other: float | Number[R]) -> Expression[R, bool]:
+        return Operation("greater_equal", (self, lift(other)))
+
+    def __lt__(self: Number[R], other: float | Number[R]) -> Expression[R, bool]:
+        return Operation("less", (self, lift(other)))
+
+    def __le__(self: Number[R], other: float | Number[R]) -> Expression[R, bool]:
+        return Operation("less_equal", (self, lift(other)))
+
+    def __and__(self: Condition[R], other: Condition[R]) -> Expression[R, bool]:
+        return Operation("and", (self, other))
+
+    def __or__(self: Condition[R], other: Condition[R]) -> Expression[R, bool]:
+        return Operation("or", (self, other))
+
+    def __invert__(self: Condition[R]) -> Expression[R, bool]:
+        return Operation("not", (self,))
+
+    def __eq__(self, other: object) -> NoReturn:  # type: ignore[override]
+        raise DeclarationError(
+            "'==' compares declarations, not values.",
+            mend="Write a.equals(b) for a condition on each row.",
+            where=place(),
+        )
+
+    def __ne__(self, other: object) -> NoReturn:  # type: ignore[override]
+        raise DeclarationError(
+            "'!=' compares declarations, not values.",
+            mend="Write ~a.equals(b) for a condition on each row.",
+            where=place(),
+        )
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> NoReturn:
+        raise DeclarationError(
+            "An expression has no truth value: 'and', 'or', 'not' and '0 < x < 5' would lose a half.",
+            mend="Write (x > 0) & (x < 5), or ~x.",
+            where=place(),
+        )
+
+
+Number = Expression[R, "float | None"]
+Condition = Expression[R, "bool | None"]
+
+
+def lift(value: object) -> Expression[Any, Any]:
+    """A constant as an expression; an expression as it is."""
+    if isinstance(value, Expression):
+        return value
+    if value is None or isinstance(value, bool | int | float | str):
+        return Constant(value)
+    raise DeclarationError(
+        f"{value!r} cannot stand in an expression.",
+        found=type(value).__name__,
+        mend="Constants are numbers, strings, True, False and None.",
+        where=place(),
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Constant(Expression[R, T_co]):
+    """The same value for every row."""
+
+    value: Scalar
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Column(Expression[R, T_co]):
+    """A column of the row itself: `Flight.carrier`."""
+
+    row: type[R]
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{self.row.__name__}.{self.name}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Operation(Expression[R, T_co]):
+    """An operation on expressions; `name` is one of `OPERATIONS`."""
+
+    name: str
+    arguments: tuple[Expression[Any, Any], ...]
+
+    def __repr__(self) -> str:
+        signs = {
+            "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "greater": ">",
+            "greater_equal": ">=", "less": "<", "less_equal": "<=", "and": "&", "or": "|",
+        }  # fmt: skip
+        if self.name in signs:
+            return f"({self.arguments[0]!r} {signs[self.name]} {self.arguments[1]!r})"
+        if self.name == "not":
+            return f"~{self.arguments[0]!r}"
+        rest = ", ".join(map(repr, self.arguments[1:]))
+        return f"{self.arguments[0]!r}.{self.name}({rest})"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Call(Expression[R, T_co]):
+    """A plain function applied to each row: see `compute`."""
+
+    function: Callable[..., Any]
+    returns: type
+    arguments: tuple[Expression[Any, Any], ...]
+
+    def __repr__(self) -> str:
+        return f"{self.function.__name__}({', '.join(map(repr, self.arguments))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Computed(Generic[T]):
+    """A plain function that can be applied to expressions of one row."""
+
+    function: Callable[..., T]
+    returns: type
+
+    def __call__(self, *arguments: Expression[R, Any]) -> Expression[R, T]:
+        return Call(self.function, self.returns, arguments)
+
+
+def compute(function: Callable[..., T]) -> Computed[T]:
+    """Make a plain function of one row's values usable in expressions.
+
+    The function gets one value for each argument (None where it is null) and returns a number,
+    a string, a bool or None; it is called once a row, so an expression is much quicker where one
+    will do. It cannot look into the past: whatever does is an aggregate. Its code is part of the
+    system's fingerprint.
+
+    >>> @compute
+    ... def initials(name: str) -> str:
+    ...     return name[:2]
+    """
+    import typing
+
+    hints = typing.get_type_hints(function)
+    wanted = hints.get("return")
+    options = [kind for kind in typing.get_args(wanted) or (wanted,) if kind is not type(None)]
+    if len(options) != 1 or options[0] not in (bool, int, float, str):
+        raise DeclarationError(
+            f"compute() needs to know what {function.__name__} returns.",
+            found=f"return annotation: {wanted!r}",
+            mend=f"Write def {function.__name__}(...) -> float (or int, str, bool, or one | None).",
+            where=place(),
+        )
+    return Computed(function, options[0])
+
+
+class TimeExpression(Expression[R, datetime]):
+    """A moment that a row tells: `Flight.departs_at - hours(2)`."""
+
+    __slots__ = ()
+
+    @overload
+    def __sub__(self, other: Duration) -> TimeExpression[R]: ...
+    @overload
+    def __sub__(self, other: TimeExpression[R]) -> DurationExpression[R]: ...
+    def __sub__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, other: Duration | TimeExpression[R]
+    ) -> TimeExpression[R] | DurationExpression[R]:
+        if isinstance(other, Duration):
+            return Shifted(self, -other)
+        if isinstance(other, TimeExpression):
+            return Difference(self, other)
+        raise _unitless(other, "a time")
+
+    def __add__(self, other: Duration) -> TimeExpression[R]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if isinstance(other, Duration):
+            return Shifted(self, other)
+        raise _unitless(other, "a time")
+
+    def local(self, zone_name: str) -> LocalTime[R]:
+        """The civil time in a zone, the only one that has an hour or a weekday."""
+        return LocalTime(self, zone(zone_name))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in ("hour", "weekday", "minute_of_day", "month", "day_of_month", "day_of_year"):
+            raise DeclarationError(
+                f"{self!r} has no {name}() without a time zone.",
+                mend=f"Write {self!r}.local('Europe/Berlin').{name}(), with your zone.",
+                where=place(),
+            )
+        raise AttributeError(name)
+
+
+def _unitless(other: object, of: str) -> DeclarationError:
+    return DeclarationError(
+        f"{other!r} cannot be added to or taken from {of}.",
+        found=type(other).__name__,
+        mend="Durations have a unit: minutes(30), hours(2), days(7).",
+        where=place(),
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TimeColumn(TimeExpression[R]):
+    """A `Time`, `KeyTime` or `Moment` column of the row itself."""
+
+    row: type[R]
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{self.row.__name__}.{self.name}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TickMoment(TimeExpression[R]):
+    """The moment at which a tick asks."""
+
+    def __repr__(self) -> str:
+        return "ticks.moment"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shifted(TimeExpression[R]):
+    """A moment, so much later."""
+
+    base: TimeExpression[R]
+    by: Duration
+
+    def __repr__(self) -> str:
+        sign = "+" if self.by.microseconds >= 0 else "-"
+        size = self.by if self.by.microseconds >= 0 else -self.by
+        return f"({self.base!r} {sign} {size!r})"
+
+
+class DurationExpression(Expression[R, timedelta]):
+    """A span between two moments; a number only once its unit is said."""
+
+    __slots__ = ()
+
+    def in_seconds(self) -> Expression[R, float]:
+        """As seconds."""
+        return Spanned(self, SECOND)
+
+    def in_minutes(self) -> Expression[R, float]:
+        """As minutes."""
+        return Spanned(self, MINUTE)
+
+    def in_hours(self) -> Expression[R, float]:
+        """As hours."""
+        return Spanned(self, HOUR)
+
+    def in_days(self) -> Expression[R, float]:
+        """As days of 24 hours."""
+        return Spanned(self, DAY)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Difference(DurationExpression[R]):
+    """From one moment to another."""
+
+    end: TimeExpression[R]
+    start: TimeExpression[R]
+
+    def __repr__(self) -> str:
+        return f"({self.end!r} - {self.start!r})"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spanned(Expression[R, float]):
+    """A span as a number of units of `unit` microseconds."""
+
+    span: DurationExpression[R]
+    unit: int
+
+    def __repr__(self) -> str:
+        names = {SECOND: "seconds", MINUTE: "minutes", HOUR: "hours", DAY: "days"}
+        return f"{self.span!r}.in_{names[self.unit]}()"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime(Generic[R]):
+    """A moment as clocks in a zone show it."""
+
+    moment: TimeExpression[R]
+    zone: str = field()
+
+    def hour(self) -> Expression[R, int]:
+        """0 to 23."""
+        return CivilPart(self.moment, self.zone, "hour")
+
+    def minute_of_day(self) -> Expression[R, int]:
+        """Minutes since local midnight by the clock, 0 to 1439."""
+        return CivilPart(self.moment, self.zone, "minute_of_day")
+
+    def weekday(self) -> Expression[R, int]:
+        """Monday is 1, Sunday 7."""
+        return CivilPart(self.moment, self.zone, "weekday")
+
+    def day_of_month(self) -> Expression[R, int]:
+        """1 to 31."""
+        return CivilPart(self.moment, self.zone, "day_of_month")
+
+    def day_of_year(self) -> Expression[R, int]:
+        """1 to 366."""
+        return CivilPart(self.moment, self.zone, "day_of_year")
+
+    def month(self) -> Expression[R, int]:
+        """1 to 12."""
+        return CivilPart(self.moment, self.zone, "month")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CivilPart(Expression[R, int]):
+    """A civil part of a moment in a zone."""
+
+    moment: TimeExpression[R]
+    zone: str
+    part: str
+
+    def __repr__(self) -> str:
+        return f"{self.moment!r}.local({self.zone!r}).{self.part}()"

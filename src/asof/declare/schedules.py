@@ -1,0 +1,146 @@
+"""When something happens again: periods, wall-clock times in a zone, numbers of new labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from typing import Literal
+
+from asof.declare.expressions import zone as checked_zone
+from asof.declare.place import place
+from asof.errors import DeclarationError
+from asof.units import Duration
+
+WallKind = Literal["daily", "weekly", "monthly"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Moments or triggers; `|` combines them."""
+
+    def __or__(self, other: Schedule) -> Schedule:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return AnyOf((*_parts(self), *_parts(other)))
+
+
+def _parts(schedule: Schedule) -> tuple[Schedule, ...]:
+    return schedule.parts if isinstance(schedule, AnyOf) else (schedule,)
+
+
+@dataclass(frozen=True)
+class Never(Schedule):
+    """Not again."""
+
+
+@dataclass(frozen=True)
+class Periodic(Schedule):
+    """Every so often."""
+
+    period: Duration
+
+
+@dataclass(frozen=True)
+class Wall(Schedule):
+    """A time of the day by the clocks of a zone: every day, one day a week, one day a month.
+
+    `day` is 0 (Monday) to 6 (Sunday) for weekly and 1 to 28 for monthly.
+    """
+
+    kind: WallKind
+    day: int | None
+    hour: int
+    minute: int
+    second: int
+    zone: str
+
+
+@dataclass(frozen=True)
+class AfterLabels(Schedule):
+    """When so many labels have matured since the last training."""
+
+    labels: int
+
+
+@dataclass(frozen=True)
+class AnyOf(Schedule):
+    """Whichever comes first."""
+
+    parts: tuple[Schedule, ...]
+
+
+def every(what: Duration | Schedule) -> Schedule:
+    """Every so often: a duration, or a wall-clock schedule such as `daily(time(3), zone=...)`.
+
+    >>> from asof import days, every
+    >>> every(days(7))
+    Periodic(period=days(7))
+    """
+    if isinstance(what, Schedule):
+        return what
+    if not isinstance(what, Duration):
+        raise DeclarationError(
+            f"every({what!r}) has no unit.", mend=f"Write every(days({what!r})).", where=place()
+        )
+    if what.microseconds <= 0:
+        raise DeclarationError(
+            f"every({what!r}) would never move on.", mend="Write every(days(7)).", where=place()
+        )
+    return Periodic(what)
+
+
+def never() -> Schedule:
+    """Not again: the first model serves for the whole life."""
+    return Never()
+
+
+def after(labels: int) -> Schedule:
+    """After so many new labels have matured since the last training.
+
+    >>> from asof import after, days, every
+    >>> len((after(labels=5000) | every(days(30))).parts)
+    2
+    """
+    if labels < 1:
+        raise DeclarationError(
+            f"after(labels={labels!r}) is no number of labels.",
+            mend="Write after(labels=5000).",
+            where=place(),
+        )
+    return AfterLabels(labels)
+
+
+def daily(at: time, *, zone: str) -> Wall:
+    """Every day at a wall time of a zone."""
+    return _wall("daily", None, at, zone)
+
+
+def weekly(day: int, at: time, *, zone: str) -> Wall:
+    """One day a week at a wall time of a zone; Monday is 0, Sunday 6."""
+    if day not in range(7):
+        raise DeclarationError(
+            f"weekly({day!r}, ...) is no weekday.",
+            mend="Write 0 for Monday to 6 for Sunday.",
+            where=place(),
+        )
+    return _wall("weekly", day, at, zone)
+
+
+def monthly(day: int, at: time, *, zone: str) -> Wall:
+    """One day a month, 1 to 28, at a wall time of a zone."""
+    if day not in range(1, 29):
+        raise DeclarationError(
+            f"monthly({day!r}, ...) is not a day that every month has.",
+            mend="Write 1 to 28.",
+            where=place(),
+        )
+    return _wall("monthly", day, at, zone)
+
+
+def _wall(kind: WallKind, day: int | None, at: time, zone: str) -> Wall:
+    if not isinstance(at, time) or at.tzinfo is not None or at.microsecond:
+        raise DeclarationError(
+            f"{kind}() takes a plain wall time in whole seconds.", found=repr(at), where=place(),
+            mend="Write time(3, 0), and the zone beside it.",
+        )  # fmt: skip
+    return Wall(kind, day, at.hour, at.minute, at.second, checked_zone(zone))

@@ -1,0 +1,247 @@
+"""Sources and reference tables: where rows come from, and when they are known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Any, Generic
+
+from asof.declare.expressions import Column, Expression, TickMoment
+from asof.declare.expressions import zone as checked_zone
+from asof.declare.place import place
+from asof.declare.rows import Row, column_spec, keys_of, time_of
+from asof.declare.schedules import Schedule, Wall
+from asof.declare.schedules import every as every_
+from asof.declare.tables import Prepare, S, Table
+from asof.declare.windows import Joined, Lookup, Q, V, both, require_table
+from asof.errors import DeclarationError
+from asof.units import Duration
+
+
+@dataclass(frozen=True, eq=False)
+class Source(Table[S]):
+    """A table of events: each row has an event time and a moment from which it is known."""
+
+    lag: Duration | None = None
+    available: str | None = None
+    zone: str | None = None
+    zone_column: str | None = None
+    withdrawn: str | None = None
+    grows: bool = False
+    snapshots: bool = False
+    snapshot_column: str | None = None
+    fresh_within: Duration | None = None
+    condition: Expression[S, Any] | None = None
+
+    def same(self, *columns: Column[Q, Any]) -> Joined[Q, S]:
+        """Rows that agree with the requested row on columns of the same name."""
+        return Joined(self, self.matching(columns), self.condition)
+
+    def on(self, own: Expression[S, V], asked: Expression[Q, V]) -> Joined[Q, S]:
+        """Rows whose column `own` equals `asked` of the requested row."""
+        return Joined[Q, S](self, (), self.condition).on(own, asked)
+
+    def all(self, row: type[Q]) -> Joined[Q, S]:
+        """All rows, whatever the requested row."""
+        return Joined[Q, S](self, (), self.condition)
+
+    def where(self, condition: Expression[S, bool | None]) -> Source[S]:
+        """Only the rows for which a condition holds, chosen after the version of each."""
+        require_table(self, condition, "where")
+        return replace(self, condition=both(self.condition, condition))
+
+
+@dataclass(frozen=True, eq=False)
+class Found(Generic[Q, S]):
+    """The row of a reference table that agrees with the requested one."""
+
+    joined: Joined[Q, S]
+
+    def get(self, of: Expression[S, V]) -> Expression[Q, V | None]:
+        """A value of that row; null where there is none."""
+        require_table(self.joined.table, of, "get")
+        return Lookup(self.joined, of)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference(Table[S]):
+    """A table without times, taken as always known: the report says so."""
+
+    def same(self, *columns: Column[Q, Any]) -> Found[Q, S]:
+        """The row that agrees with the requested row on the table's key."""
+        return Found(Joined(self, self.matching(columns)))
+
+    def on(self, own: Expression[S, V], asked: Expression[Q, V]) -> Found[Q, S]:
+        """The row whose key `own` equals `asked` of the requested row."""
+        return Found(Joined[Q, S](self, ()).on(own, asked))
+
+
+@dataclass(frozen=True, eq=False)
+class Ticks(Generic[S]):
+    """Ask about every row of a table at each moment of a schedule."""
+
+    table: Table[S]
+    schedule: Schedule
+    declared: str = field(default="", repr=False)
+
+    @property
+    def row(self) -> type[S]:
+        """The class of the requested rows."""
+        return self.table.row
+
+    @property
+    def moment(self) -> TickMoment[S]:
+        """The moment at which is asked, for features such as its weekday."""
+        return TickMoment()
+
+
+def source(
+    row: type[S],
+    path: str | PurePath | None = None,
+    *,
+    name: str | None = None,
+    lag: Duration | None = None,
+    available: Expression[S, Any] | None = None,
+    zone: str | Column[S, str] | None = None,
+    prepare: Prepare | None = None,
+    withdrawn: Column[S, bool] | None = None,
+    nulls: tuple[str, ...] = (),
+    grows: bool = False,
+    snapshots: bool | Column[S, Any] = False,
+    refuse_above: float = 0.1,
+    min_rows: int = 1,
+    fresh_within: Duration | None = None,
+) -> Source[S]:
+    """Events of one class, from a file or directory (Parquet or CSV) or handed in later.
+
+    A row is known at `available` (one of its time columns), else at its event time plus `lag`
+    (negative: known ahead), else at its event time. Times without a zone are refused unless
+    `zone` names one, or the column that holds it. `prepare` gets the file as a Polars frame and
+    returns rows with the declared columns. `withdrawn` names the flag that takes a row back.
+    A load of which more than the share `refuse_above` fails its contract is refused as a whole.
+
+    >>> import asof
+    >>> class Payment(asof.Row):
+    ...     payment_id: asof.Key[int]
+    ...     paid_at: asof.Time
+    >>> asof.source(Payment, "payments.csv", lag=asof.minutes(5)).name
+    'payment'
+    """
+    _check_row(row, "source")
+    if time_of(row) is None:
+        raise DeclarationError(
+            f"{row.__name__} has no event time.", where=place(),
+            mend="Declare one column as Time, or use asof.reference() for a table without times.",
+        )  # fmt: skip
+    if lag is not None and not isinstance(lag, Duration):
+        raise DeclarationError(
+            f"lag={lag!r} has no unit.", mend=f"Write lag=minutes({lag!r}).", where=place()
+        )
+    if lag is not None and available is not None:
+        raise DeclarationError(
+            "A source has a lag or a column of availability, not both.", where=place(),
+            mend="Keep the column: it is what was recorded.",
+        )  # fmt: skip
+    return Source(
+        name=_name(row, name), row=row, path=str(path) if path is not None else None,
+        prepare=prepare, nulls=nulls, refuse_above=_share(refuse_above), min_rows=min_rows,
+        declared=place(),
+        lag=lag, available=_time_column(row, available),
+        zone=checked_zone(zone) if isinstance(zone, str) else None,
+        zone_column=zone.name if isinstance(zone, Column) else None,
+        withdrawn=_flag(row, withdrawn), grows=grows, snapshots=snapshots is not False,
+        snapshot_column=snapshots.name if isinstance(snapshots, Column) else None,
+        fresh_within=fresh_within,
+    )  # fmt: skip
+
+
+def reference(
+    row: type[S],
+    path: str | PurePath | None = None,
+    *,
+    name: str | None = None,
+    prepare: Prepare | None = None,
+    nulls: tuple[str, ...] = (),
+    refuse_above: float = 0.1,
+) -> Reference[S]:
+    """A table without times, with a key; its first load counts as always known."""
+    _check_row(row, "reference")
+    if time_of(row) is not None or not keys_of(row):
+        raise DeclarationError(
+            f"A reference table has a key and no event time; {row.__name__} is not like that.",
+            found=", ".join(f"{spec.name}: {spec.kind}" for spec in row.columns_),
+            mend="Use asof.source() for rows that happen, and Key[...] for what identifies a row.",
+            where=place(),
+        )
+    return Reference(
+        name=_name(row, name), row=row, path=str(path) if path is not None else None,
+        prepare=prepare, nulls=nulls, refuse_above=_share(refuse_above), declared=place(),
+    )  # fmt: skip
+
+
+def ticks(table: Table[S], every: Duration | Wall) -> Ticks[S]:
+    """Ask about every row of `table` at each moment: all customers, each Monday.
+
+    The moments of a duration are counted from 1970-01-01 UTC.
+    """
+    if not table.keys:
+        raise DeclarationError(
+            f"ticks() asks about each key, and {table.row.__name__} has none.", where=place(),
+            mend="Declare what identifies a row as Key[...].",
+        )  # fmt: skip
+    return Ticks(table, every_(every), declared=place())
+
+
+def _check_row(row: object, called: str) -> None:
+    if not (isinstance(row, type) and issubclass(row, Row)) or row is Row:
+        raise DeclarationError(
+            f"{called}() takes a class of rows.", found=f"{row!r}", where=place(),
+            mend="Declare class Name(asof.Row) with its columns, and hand it in.",
+        )  # fmt: skip
+
+
+def _name(row: type[Row], name: str | None) -> str:
+    if name is None:
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", row.__name__).lower()
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise DeclarationError(
+            f"{name!r} cannot name a table.", mend="Use lower-case letters, digits and _.",
+            where=place(),
+        )  # fmt: skip
+    return name
+
+
+def _share(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise DeclarationError(
+            f"refuse_above={value!r} is not a share.", mend="Write 0.1 for a tenth.", where=place()
+        )
+    return value
+
+
+def _time_column(row: type[Row], column: Expression[Any, Any] | None) -> str | None:
+    if column is None:
+        return None
+    name = getattr(column, "name", None)
+    spec = column_spec(row, name) if isinstance(name, str) else None
+    if spec is None or spec.kind not in ("time", "key_time", "moment") or spec.nullable:
+        raise DeclarationError(
+            f"available={column!r} is not a moment of {row.__name__}.", where=place(),
+            mend="Declare it as Moment, never null.",
+        )  # fmt: skip
+    return spec.name
+
+
+def _flag(row: type[Row], column: Column[Any, bool] | None) -> str | None:
+    if column is None:
+        return None
+    spec = column_spec(row, column.name)
+    if spec.type is not bool or not keys_of(row):
+        raise DeclarationError(
+            f"withdrawn={column!r} needs a bool column, and a key that it takes back.",
+            found=f"{spec.name}: {spec.type.__name__}; key: {keys_of(row) or 'none'}",
+            mend=f"Declare {spec.name}: Col[bool], and Key[...] for what identifies a row.",
+            where=place(),
+        )
+    return spec.name

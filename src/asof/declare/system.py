@@ -1,0 +1,171 @@
+"""The system: one frozen value that says all there is to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypedDict, Unpack, cast
+
+from asof.declare.check import check, check_change
+from asof.declare.expressions import TickMoment, TimeExpression
+from asof.declare.features import Features, joins_in
+from asof.declare.fingerprint import fingerprint
+from asof.declare.labels import Label, label_type
+from asof.declare.metrics import MetricName, Task
+from asof.declare.place import place
+from asof.declare.policies import (
+    Baseline,
+    Online,
+    Persistence,
+    Rate,
+    Serving,
+    TrainWindow,
+)
+from asof.declare.schedules import Periodic, Schedule
+from asof.declare.sources import Source, Ticks
+from asof.declare.tables import Table
+from asof.declare.windows import Q
+from asof.units import DAY, HOUR, Duration
+
+
+class Estimator(Protocol):
+    """Scikit-learn's protocol; predict_proba or predict is looked for at the fit."""
+
+    def fit(self, X: Any, y: Any, /) -> Any: ...
+
+
+class Changes(TypedDict, total=False):
+    """What `System.but` can change."""
+
+    name: str
+    features: Features[Any]
+    label: Label[Any]
+    model: Estimator
+    metric: MetricName
+    train: TrainWindow
+    retraining: Schedule
+    training_takes: Duration
+    serving: Serving
+    baselines: tuple[Baseline, ...]
+    looks: Duration
+    start: datetime | None
+    until: datetime | None
+    final_share: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class System(Generic[Q]):
+    """A machine-learning system: what is asked, from what, by which model, under which policies.
+
+    `requests` are the rows of a source, each asked about at the moment `at`, or `ticks`. `metric`
+    is log loss for yes and no and mean absolute error for quantities unless named. `retraining`
+    counts from the start of the life; `training_takes` is from its trigger to the model's first
+    answer. `looks` is the grid on which decisions that are not scheduled are taken. The life
+    begins at `start` (else at the first day with enough mature labels), and the history is
+    complete up to `until` (else up to what was known at the first load of the label's source).
+    """
+
+    name: str
+    requests: Source[Q] | Ticks[Q]
+    at: TimeExpression[Q] | None = None
+    features: Features[Q] = field(kw_only=True)
+    label: Label[Q] = field(kw_only=True)
+    model: Estimator = field(kw_only=True)
+    metric: MetricName | None = field(default=None, kw_only=True)
+    train: TrainWindow = field(default=TrainWindow(), kw_only=True)
+    retraining: Schedule = field(default=Periodic(Duration(7 * DAY)), kw_only=True)
+    training_takes: Duration = field(default=Duration(0), kw_only=True)
+    serving: Serving = field(default=Online(), kw_only=True)
+    baselines: tuple[Baseline, ...] = field(default=(), kw_only=True)
+    looks: Duration = field(default=Duration(HOUR), kw_only=True)
+    start: datetime | None = field(default=None, kw_only=True)
+    until: datetime | None = field(default=None, kw_only=True)
+    final_share: float = field(default=1.0, kw_only=True)
+    declared: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "declared", place())
+        check(self)
+
+    def but(self, **changes: Unpack[Changes]) -> System[Q]:
+        """The same system with some things changed: `system.but(retraining=asof.never())`."""
+        check_change(changes, sorted(Changes.__annotations__))
+        return replace(self, **changes)
+
+    @property
+    def task(self) -> Task:
+        """Whether yes and no or a quantity is predicted."""
+        kind = label_type(self.label)
+        if kind is bool:
+            return "binary"
+        return "binary" if hasattr(self.model, "predict_proba") else "regression"
+
+    @property
+    def measured(self) -> MetricName:
+        """The metric, the default filled in."""
+        if self.metric is not None:
+            return self.metric
+        return "log_loss" if self.task == "binary" else "mae"
+
+    @property
+    def asked_at(self) -> TimeExpression[Q]:
+        """The moment of a request, as an expression of its row."""
+        return TickMoment() if self.at is None else self.at
+
+    @property
+    def tables(self) -> tuple[Table[Any], ...]:
+        """All sources and reference tables, each once, by name."""
+        found: dict[str, Table[Any]] = {}
+        requested = self.requests.table if isinstance(self.requests, Ticks) else self.requests
+        joins = [join for _, feature in self.features.columns for join in joins_in(feature)]
+        joins.append(self.label.joined)
+        joins += [b.joined for b in self.baselines if isinstance(b, Persistence)]
+        for table in (requested, *(join.table for join in joins)):
+            bare = replace(table, condition=None) if isinstance(table, Source) else table
+            found.setdefault(table.name, bare)
+        return tuple(found[name] for name in sorted(found))
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve digits that change when anything that matters changes."""
+        return fingerprint(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<System {self.name}: {len(self.features.columns)} features of "
+            f"{self.features.row.__name__}, {len(self.tables)} tables, {self.fingerprint}>"
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}  ({self.fingerprint})"]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in ("name", "declared", "features"):
+                continue
+            lines.append(f"  {item.name:<15} {_words(value)}")
+        lines.append(
+            f"  features        {len(self.features.columns)} of {self.features.row.__name__}"
+        )
+        lines += [f"    {name:<24} {value!r}" for name, value in self.features.columns]
+        return "\n".join(lines)
+
+
+def _words(value: object) -> str:
+    match value:
+        case Ticks(table=table, schedule=schedule):
+            return f"every row of {table.name}, {schedule!r}"
+        case Table(name=name, row=row):
+            return f"{name} ({row.__name__})"
+        case Label() if value.span is None:
+            due = f"wait {value.wait!r}" if value.due is None else f"due {value.due!r}"
+            return f"{value.value!r} of {value.joined!r}, {due}"
+        case Label():
+            return f"{'happens: ' if value.happens else ''}{value.value!r}, wait {value.wait!r}"
+        case Rate(columns=columns):
+            return f"rate by {columns!r}"
+        case tuple():
+            return ", ".join(_words(part) for part in cast("tuple[object, ...]", value)) or "none"
+        case datetime():
+            return value.isoformat()
+        case _:
+            return repr(value)

@@ -1,0 +1,137 @@
+"""The registry of fitted estimators: artifacts named by their hash, with what made them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from asof.errors import StoreError, UsageError
+from asof.stores.database import MODELS, Database
+from asof.stores.faults import in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A registered fit: id, hash of its artifact, trigger moment (us UTC), run, and metadata.
+
+    `metadata` is JSON: the system's fingerprint, offset, rows, columns and order, categories,
+    versions of libraries, CPU seconds.
+    """
+
+    id: str
+    artifact: str
+    moment: int
+    run: int | None
+    metadata: Mapping[str, Any]
+
+
+class Models:
+    """Fitted estimators on disk; each is loaded only if its hash is the registry's."""
+
+    def __init__(self, database: Database, directory: Path) -> None:
+        self._database = database
+        self._directory = directory
+
+    def put(
+        self, estimator: object, *, moment: int, metadata: Mapping[str, Any], run: int | None = None
+    ) -> Model:
+        """Register a fitted estimator; the same fit with the same metadata is the same model.
+
+        Raises:
+            StoreError: the estimator cannot be pickled, or the disk is full.
+        """
+        content = _dumped(estimator)
+        artifact = hashlib.sha256(content).hexdigest()
+        told = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
+        name = f"{artifact}\n{moment}\n{run}\n{told}"
+        model = Model(
+            hashlib.sha256(name.encode()).hexdigest()[:16], artifact, moment, run, json.loads(told)
+        )
+        with in_words("keep a model", self._directory):
+            self._keep(self._directory / artifact, content)
+        query = insert(MODELS).values(
+            id=model.id, artifact=artifact, moment=moment, run=run, metadata=dict(model.metadata)
+        )
+        with self._database.write("keep a model") as connection:
+            connection.execute(query.on_conflict_do_nothing())
+        return model
+
+    def get(self, identity: str) -> tuple[Any, Model]:
+        """The estimator and its record; `identity` may be the beginning of an id.
+
+        Raises:
+            UsageError: no model, or more than one, has that id.
+            StoreError: the artifact is missing or is not what was registered.
+        """
+        model = self.find(identity)
+        path = self._directory / model.artifact
+        with in_words(f"read model {model.id}", path):
+            content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        if found != model.artifact:
+            raise StoreError(
+                f"The artifact of model {model.id} is not what was registered; it was not loaded.",
+                found=f"sha256 {found[:12]}... instead of {model.artifact[:12]}...",
+                mend="Restore the file from a backup, or train the model again.",
+            )
+        return pickle.loads(content), model  # noqa: S301  the hash is the registry's
+
+    def find(self, identity: str) -> Model:
+        """The record of the model whose id begins with `identity`."""
+        query = sa.select(MODELS).where(MODELS.c.id.startswith(identity, autoescape=True))
+        with self._database.read() as connection:
+            found = [_model(row) for row in connection.execute(query)]
+        if len(found) == 1:
+            return found[0]
+        ids = ", ".join(model.id for model in (found or self.list())[-5:])
+        raise UsageError(
+            f"{'More than one' if found else 'No'} model has the id '{identity}'.",
+            found=f"models: {ids or 'none'}",
+            mend="Give more of the id." if found else "List them with: asof models",
+        )
+
+    def list(self, *, run: int | None = None) -> list[Model]:
+        """Records of all models, or of one run's, by trigger moment."""
+        query = sa.select(MODELS).order_by(MODELS.c.moment, MODELS.c.id)
+        if run is not None:
+            query = query.where(MODELS.c.run == run)
+        with self._database.read() as connection:
+            return [_model(row) for row in connection.execute(query)]
+
+    def _keep(self, path: Path, content: bytes) -> None:
+        if path.exists() and path.read_bytes() == content:
+            return
+        self._directory.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _model(row: sa.Row[Any]) -> Model:
+    return Model(row.id, row.artifact, row.moment, row.run, row.metadata)
+
+
+def _dumped(estimator: object) -> bytes:
+    try:
+        return pickle.dumps(estimator, protocol=5)
+    except Exception as error:  # pickling runs the estimator's own code
+        raise StoreError(
+            f"The estimator {type(estimator).__name__} cannot be kept.",
+            found=f"{type(error).__name__}: {error}",
+            mend="Define its class and functions at the top level of a module.",
+        ) from error

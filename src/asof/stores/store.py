@@ -1,0 +1,193 @@
+"""The store of one system: tables, journal, records and models below one directory.
+
+A load is taken in three durable steps: it is written down as under way (with its offset, its
+quarantine and what it supersedes), its rows are committed to the table, it is marked as done. A
+writer killed in between leaves a load under way, which readers do not see; the next writer finds
+out from the table whether the rows are in, and finishes the load or takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from asof.declare.kept import KEPT, LOAD, RECORDED
+from asof.declare.tables import Table
+from asof.errors import StoreError
+from asof.stores.database import Database
+from asof.stores.faults import in_words
+from asof.stores.journal import Journal
+from asof.stores.loads import Load, Loads, NewLoad, SetAside
+from asof.stores.lock import writer
+from asof.stores.models import Models
+from asof.stores.records import Records
+from asof.stores.tables import Layout, Tables
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Store:
+    """Everything that a system keeps, on local disk.
+
+    Usable as a context manager; open it as often as is convenient, in several processes.
+
+    Raises:
+        StoreError: the directory cannot be made, read or written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        with in_words("make the store", directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            ignore = directory / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        self._database = Database(directory / "records.db")
+        self.journal = Journal(self._database)
+        self.records = Records(self._database)
+        self.loads = Loads(self._database)
+        self.models = Models(self._database, directory / "models")
+        self._tables = Tables(directory / "tables")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; nothing is lost without it."""
+        self._database.close()
+
+    @contextmanager
+    def writing(self, *, wait: float = 300.0) -> Generator[None]:
+        """Be the only writer of loads; first settle what a killed writer left. `wait` in seconds.
+
+        Look at what is stored and `take` inside the same block, so that nobody comes between.
+        """
+        with writer(self.directory / "lock.db", wait=wait):
+            for load in self.loads.pending():
+                self._settle(load.source, load.layout, load.offset)
+            yield
+
+    def take(
+        self, new: NewLoad, table: Table[Any], frame: pl.DataFrame, quarantined: Sequence[SetAside]
+    ) -> int:
+        """Take a load whole or not at all; its offset. Call it inside `writing()`.
+
+        `frame` holds the declared columns and the kept ones but `recorded_` and `load_`, which
+        are filled in here; rows are stored in the order of their positions.
+
+        Raises:
+            StoreError: the disk is full or cannot be written; nothing changed.
+        """
+        import polars as pl
+
+        layout = Layout.of(table.row)
+        offset = self.loads.begin(new, quarantined)
+        try:
+            if frame.height:
+                marks = {RECORDED: pl.lit(offset, pl.Int64), LOAD: pl.lit(new.load)}
+                self._tables.append(new.source, layout, frame.with_columns(**marks), offset=offset)
+            self.loads.finish(offset)
+        except BaseException as error:  # Ctrl-C as well
+            try:
+                self._settle(new.source, layout.name, offset)
+            except StoreError as fault:
+                error.add_note(f"What was begun is taken back by the next writer: {fault.found}")
+            raise
+        return offset
+
+    def rows(
+        self, table: Table[Any], *, offset: int | None = None, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The rows of a source as of a journal offset (default: now), by (recorded, position).
+
+        Declared columns, then the kept ones (`declare/kept.py`); times are Int64 us UTC; all
+        versions, withdrawals among them. `columns` names those wanted. What was superseded or
+        came after `offset` is not in it (LAW 2c).
+        """
+        with in_words(f"read the rows of {table.name}", self.directory):
+            lazy = self.scan(table, offset=offset)
+            return (lazy if columns is None else lazy.select(*columns)).collect()
+
+    def scan(self, table: Table[Any], *, offset: int | None = None) -> pl.LazyFrame:
+        """The same lazily, for filters and joins that need not read everything."""
+        import polars as pl
+
+        asked = self.journal.head() if offset is None else offset
+        layout = Layout.of(table.row)
+        loads = self.loads.in_force(table.name, offset=asked)
+        unseen = self.loads.unseen(table.name, offset=asked)
+        parts: list[pl.LazyFrame] = []
+        for name in dict.fromkeys(load.layout for load in loads if load.stored):
+            part = self._tables.scan(table.name, name)
+            if part is None:
+                raise StoreError(
+                    f"The table of {table.name} is gone.",
+                    found=f"no Delta table in {self.directory / 'tables' / table.name / name}",
+                    mend="Restore it from a backup, or ingest into a new store.",
+                )
+            if name != layout.name:
+                part = _as_laid_out(part, table, layout, [x for x in loads if x.layout == name])
+            parts.append(part)
+        if not parts:
+            return pl.LazyFrame(schema=layout.schema)
+        whole = parts[0] if len(parts) == 1 else pl.concat(parts)
+        seen = whole.filter(pl.col(RECORDED) <= asked)
+        if unseen:
+            seen = seen.filter(~pl.col(RECORDED).is_in(unseen))
+        return seen if len(parts) == 1 else seen.sort(RECORDED, maintain_order=True)
+
+    def until(self, source: str) -> int | None:
+        """The moment (us UTC) up to which the label's history is known (LAW 6b), if fixed."""
+        found = self.records.setting(f"until:{source}")
+        return None if found is None else int(found)
+
+    def fix_until(self, source: str) -> int | None:
+        """Fix `until` at the greatest availability of what is loaded, unless it is fixed."""
+        latest = [
+            load.latest_available
+            for load in self.loads.in_force(source)
+            if load.latest_available is not None
+        ]
+        if not latest:
+            return self.until(source)
+        return int(self.records.fix(f"until:{source}", max(latest)))
+
+    def _settle(self, source: str, layout: str, offset: int) -> None:
+        """Finish a load under way if its rows are in its table, else take it back."""
+        if self._tables.holds(source, layout, offset=offset):
+            self.loads.finish(offset)
+        else:
+            self._tables.discard(source, layout, offset=offset)
+            self.loads.abandon(offset)
+
+
+def _as_laid_out(
+    part: pl.LazyFrame, table: Table[Any], layout: Layout, loads: Sequence[Load]
+) -> pl.LazyFrame:
+    """Rows of an older layout in the present one, where the two agree."""
+    import polars as pl
+
+    found = part.collect_schema()
+    wrong = [name for name, kind in layout.schema.items() if name in found and found[name] != kind]
+    needed = {spec.name for spec in table.row.columns_ if not spec.nullable}
+    absent = [name for name in layout.types if name not in found]
+    faults = [*wrong, *(name for name in absent if name in needed)]
+    if faults:
+        named = ", ".join(sorted({load.path or load.load[:12] for load in loads}))
+        raise StoreError(
+            f"Rows of {table.name} were stored before its columns changed: {', '.join(faults)}.",
+            found=f"loads under the earlier declaration: {named}",
+            mend=f"Ingest them again under the present one: asof ingest {table.name}",
+            where=table.declared,
+        )
+    filled = [pl.lit(None, layout.schema[name]).alias(name) for name in absent]
+    return part.with_columns(filled).select(*layout.types)
+
+
+__all__ = ["KEPT", "Load", "NewLoad", "SetAside", "Store"]

@@ -1,0 +1,188 @@
+"""Tables: the rows of each source, append-only Parquet under Delta Lake with atomic commits.
+
+A source's rows lie in one Delta table for each layout (the declared columns and their types), so
+that a changed declaration never mixes with what an older one brought. Each load is one Parquet
+file and one commit, which carries the load's journal offset as the version of the application
+transaction "asof" (LAW 8a): whether a load is in can be asked after a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asof.declare.kept import AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WITHDRAWN
+from asof.declare.rows import Row
+from asof.stores.faults import in_words
+
+if TYPE_CHECKING:
+    import polars as pl
+    from deltalake import DeltaTable, Schema
+
+_APPLICATION = "asof"
+_DELTA_TYPES = {
+    bool: "boolean",
+    int: "long",
+    float: "double",
+    str: "string",
+    datetime: "long",  # us UTC
+}
+_KEPT_TYPES: Mapping[str, type] = {
+    AVAILABLE: int,
+    DECLARED: int,
+    RECORDED: int,
+    POSITION: int,
+    LOAD: str,
+    WITHDRAWN: bool,
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a table and their Python types, those that the house keeps included.
+
+    >>> import asof
+    >>> class Plane(asof.Row):
+    ...     tailnum: asof.Key[str]
+    >>> list(Layout.of(Plane).types)[:2]
+    ['tailnum', 'available_at_']
+    """
+
+    types: Mapping[str, type]
+
+    @classmethod
+    def of(cls, row: type[Row]) -> Layout:
+        """The layout for the rows of a class."""
+        return cls({spec.name: spec.type for spec in row.columns_} | dict(_KEPT_TYPES))
+
+    @property
+    def name(self) -> str:
+        """A short hash that names the table's directory."""
+        told = ",".join(f"{name}:{kind.__name__}" for name, kind in self.types.items())
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """Polars types by column; times are Int64."""
+        import polars as pl
+
+        kinds: dict[type, pl.DataType] = {
+            bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), str: pl.String(),
+            datetime: pl.Int64(),
+        }  # fmt: skip
+        return {name: kinds[kind] for name, kind in self.types.items()}
+
+    def delta(self) -> Schema:
+        """The same as a Delta schema; every column may hold nulls (withdrawals do)."""
+        from deltalake import Field, Schema
+        from deltalake.schema import PrimitiveType
+
+        return Schema(
+            [Field(name, PrimitiveType(_DELTA_TYPES[kind])) for name, kind in self.types.items()]
+        )
+
+
+class Tables:
+    """Delta tables below one directory, `<source>/<layout>/`. Writers hold the store's lock."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def append(self, source: str, layout: Layout, frame: pl.DataFrame, *, offset: int) -> None:
+        """Add the rows of one load in one atomic, durable commit.
+
+        Raises:
+            StoreError: the disk is full or cannot be written; nothing of the load is in.
+        """
+        from deltalake import CommitProperties, Transaction
+        from deltalake.transaction import AddAction
+
+        place = self._directory / source / layout.name
+        file = place / _file_name(offset)
+        with in_words(f"store rows of {source}", place):
+            table = self._open_or_create(place, layout)
+            try:
+                frame.select(*layout.types).write_parquet(file, row_group_size=262_144)
+                _sync(file)
+                stat = file.stat()
+                added = AddAction(
+                    path=file.name, size=stat.st_size, partition_values={},
+                    modification_time=stat.st_mtime_ns // 1_000_000, data_change=True,
+                    stats=f'{{"numRecords": {frame.height}}}',
+                )  # fmt: skip
+                table.create_write_transaction(
+                    [added], mode="append", schema=layout.delta(),
+                    commit_properties=CommitProperties(
+                        custom_metadata={"asof.offset": str(offset)},
+                        app_transactions=[Transaction(_APPLICATION, offset, None)],
+                    ),
+                )  # fmt: skip
+            except Exception:
+                if not self.holds(source, layout.name, offset=offset):
+                    file.unlink(missing_ok=True)
+                raise
+            table.update_incremental()
+            _sync(place / "_delta_log" / f"{table.version():020d}.json")
+            _sync_directory(place)
+
+    def holds(self, source: str, layout: str, *, offset: int) -> bool:
+        """Whether the last commit of a table is the load with this offset."""
+        table = self._open(self._directory / source / layout)
+        return table is not None and table.transaction_version(_APPLICATION) == offset
+
+    def discard(self, source: str, layout: str, *, offset: int) -> None:
+        """Remove the file of a load whose commit never came."""
+        place = self._directory / source / layout
+        with in_words(f"clean the table of {source}", place):
+            (place / _file_name(offset)).unlink(missing_ok=True)
+
+    def scan(self, source: str, layout: str) -> pl.LazyFrame | None:
+        """All rows of a table in the order of (recorded, position), lazily; None without one."""
+        import polars as pl
+
+        table = self._open(self._directory / source / layout)
+        if table is None:
+            return None
+        # One file a load, named by its offset and written by position: file order is the order.
+        files = sorted(table.file_uris())
+        return pl.scan_parquet(files) if files else None
+
+    def _open_or_create(self, place: Path, layout: Layout) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        opened = self._open(place)
+        if opened is not None:
+            return opened
+        place.mkdir(parents=True, exist_ok=True)
+        return DeltaTable.create(place, schema=layout.delta(), mode="ignore")
+
+    def _open(self, place: Path) -> DeltaTable | None:
+        from deltalake import DeltaTable
+
+        with in_words("read a table", place):
+            return DeltaTable(place) if DeltaTable.is_deltatable(str(place)) else None
+
+
+def _file_name(offset: int) -> str:
+    return f"{offset:015d}.parquet"
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere a directory cannot be opened, and need not be
+    for directory in (path, path / "_delta_log"):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from asof.declare.place import place
@@ -286,14 +286,16 @@ class TimeExpression(Expression[R, datetime]):
         """The civil time in a zone, the only one that has an hour or a weekday."""
         return LocalTime(self, zone(zone_name))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name in ("hour", "weekday", "minute_of_day", "month", "day_of_month", "day_of_year"):
-            raise DeclarationError(
-                f"{self!r} has no {name}() without a time zone.",
-                mend=f"Write {self!r}.local('Europe/Berlin').{name}(), with your zone.",
-                where=place(),
-            )
-        raise AttributeError(name)
+    if not TYPE_CHECKING:  # an editor says it by itself; this says it in words
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name in ("hour", "weekday", "minute_of_day", "month", "day_of_month", "day_of_year"):
+                raise DeclarationError(
+                    f"{self!r} has no {name}() without a time zone.",
+                    mend=f"Write {self!r}.local('Europe/Berlin').{name}(), with your zone.",
+                    where=place(),
+                )
+            raise AttributeError(name)
 
 
 def _unitless(other: object, of: str) -> DeclarationError:

@@ -40,11 +40,12 @@ class Source(Table[S]):
 
     def on(self, own: Expression[S, V], asked: Expression[Q, V]) -> Joined[Q, S]:
         """Rows whose column `own` equals `asked` of the requested row."""
-        return Joined[Q, S](self, (), self.condition).on(own, asked)
+        joined: Joined[Q, S] = Joined(self, (), self.condition)
+        return joined.on(own, asked)
 
     def all(self, row: type[Q]) -> Joined[Q, S]:
         """All rows, whatever the requested row."""
-        return Joined[Q, S](self, (), self.condition)
+        return Joined(self, (), self.condition)
 
     def where(self, condition: Expression[S, bool | None]) -> Source[S]:
         """Only the rows for which a condition holds, chosen after the version of each."""
@@ -74,7 +75,8 @@ class Reference(Table[S]):
 
     def on(self, own: Expression[S, V], asked: Expression[Q, V]) -> Found[Q, S]:
         """The row whose key `own` equals `asked` of the requested row."""
-        return Found(Joined[Q, S](self, ()).on(own, asked))
+        joined: Joined[Q, S] = Joined(self, ())
+        return Found(joined.on(own, asked))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,82 @@
+"""Resampling of days: how long blocks must be, and how often each day is drawn.
+
+The unit that varies is the day, not the row: the rows of one day share its weather, its news, its
+faults. A resample is therefore a weight for each day, and neighbouring days are drawn together in
+blocks as long as their likeness asks for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def block_length(series: Floats) -> float:
+    """Mean length of the blocks, in elements of the series (one a day), at least 1.
+
+    Politis & White 2004 (Econometric Reviews 23, section 3.2) with the correction of Patton,
+    Politis & White 2009, for the stationary bootstrap: (2 G^2 / D)^(1/3) N^(1/3) with flat-top
+    weights and the empirical choice of the band, at most min(3 sqrt(N), N / 3). A series that does
+    not vary needs no blocks: 1.
+
+    >>> block_length(np.tile([0.0, 1.0, 0.0, 0.0], 30)) >= 1
+    True
+    """
+    n = len(series)
+    centred = series - series.mean() if n else series
+    if n < 3 or float(centred @ centred) <= n * np.square(1e-14 * np.abs(series).max()):
+        return 1.0
+    insignificant_run = max(5, int(np.log10(n)))
+    lags = min(int(np.ceil(np.sqrt(n))) + insignificant_run, n - 2)
+    covariance = np.array([centred[k:] @ centred[: n - k] for k in range(lags + 1)]) / n
+    band = _band(centred, covariance * n, insignificant_run)
+    k = np.arange(1, band + 1)
+    weight = np.where(k <= band / 2, 1.0, 2 * (1 - k / band)) * covariance[1 : band + 1]
+    spectrum = float(covariance[0] + 2 * weight.sum())  # long-run variance, g(0)
+    if spectrum == 0.0:
+        return 1.0
+    slope = float(2 * (k * weight).sum())  # G
+    length = float(np.cbrt(np.square(slope / spectrum) * n))
+    return float(np.clip(length, 1.0, np.ceil(min(3 * np.sqrt(n), n / 3))))
+
+
+def _band(centred: Floats, cross: Floats, run: int) -> int:
+    """Twice the lag after which `run` autocorrelations in a row are insignificant."""
+    n, lags = len(centred), len(cross) - 1
+    squares = np.square(centred)
+    head = np.cumsum(squares)[::-1]  # head[k]: sum over the first n - k
+    tail = np.cumsum(squares[::-1])[::-1]  # tail[k]: sum over all but the first k
+    scale = np.sqrt(head[1 : lags + 2] * tail[1 : lags + 2])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small = np.nan_to_num(np.abs(cross) / scale, nan=np.inf) < 2 * np.sqrt(np.log10(n) / n)
+    for lag in range(lags + 1 - run):
+        if small[lag : lag + run].all():
+            return min(2 * max(lag, 1), lags)
+    return lags
+
+
+def day_weights(days: int, length: float, draws: int, seed: int) -> Floats:
+    """How often each day is drawn in each resample, float64[draws, days]; rows sum to `days`.
+
+    Stationary bootstrap (Politis & Romano 1994, JASA 89): blocks start anywhere, run over the end
+    into the beginning, and have geometric lengths with mean `length` (1: days one by one). The
+    result is a function of the arguments alone.
+
+    >>> day_weights(5, 2.0, 3, seed=0).sum(axis=1).tolist()
+    [5.0, 5.0, 5.0]
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    if length <= 1:
+        even = np.full(days, 1 / days)
+        return rng.multinomial(days, even, size=draws).astype(np.float64)
+    begins = rng.random((draws, days), dtype=np.float32) < 1 / length
+    begins[:, 0] = True
+    step = np.arange(days, dtype=np.int32)
+    # A day is its block's shift plus its place in the resample; the shift is drawn once a block.
+    block = np.cumsum(begins.ravel(), dtype=np.int32) - 1
+    shift = rng.integers(0, days, size=int(block[-1]) + 1, dtype=np.int32)
+    drawn = (shift[block].reshape(draws, days) + step) % days
+    drawn += np.arange(draws, dtype=np.int32)[:, None] * days
+    return np.bincount(drawn.ravel(), minlength=draws * days).reshape(draws, days).astype(float)

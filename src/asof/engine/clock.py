@@ -1,0 +1,68 @@
+"""The only place that reads the time.
+
+Replay and live differ in nothing but the clock: in a replay the moment is that of the message in
+hand, live it is now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from asof.errors import AsofError
+
+
+def now() -> int:
+    """Microseconds since 1970-01-01 UTC by the machine's clock."""
+    return time.time_ns() // 1000
+
+
+def elapsed() -> float:
+    """Seconds on a clock that only moves on, for progress lines."""
+    return time.monotonic()
+
+
+@dataclass
+class CpuMeter:
+    """CPU seconds of this process, added up over the stretches that were measured."""
+
+    seconds: float = 0.0
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Count what runs inside the `with` block."""
+        begun = time.process_time()
+        try:
+            yield
+        finally:
+            self.seconds += time.process_time() - begun
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    import resource
+
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+class ClockWentBack(AsofError):
+    """A message came with a moment before the last one."""
+
+
+@dataclass
+class ReplayedClock:
+    """A clock that stands at the message in hand, and never goes back."""
+
+    at: int = field(default=-(2**63))
+
+    def move(self, at: int) -> int:
+        """Move on to a moment, which is returned."""
+        if at < self.at:
+            raise ClockWentBack(
+                "A message is earlier than the one before it.", found=f"{at} < {self.at}"
+            )
+        self.at = at
+        return at

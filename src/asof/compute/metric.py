@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,25 +111,28 @@ def equal_mass_bins(p: Floats, bins: int = BINS) -> NDArray[np.int64]:
     """
     ordered = np.sort(p)
     cuts = np.unique(ordered[(len(p) * np.arange(1, bins)) // bins])
-    return np.searchsorted(cuts, p, side="right")
+    return np.asarray(np.searchsorted(cuts, p, side="right"), dtype=np.int64)
 
 
 def _log_loss(y: Floats, p: Floats) -> Floats:
-    likelihood: Floats = np.clip(np.where(y == 1, p, 1 - p), CLIP, 1 - CLIP)
-    return -np.log(likelihood)
+    likelihood = np.where(y == 1, p, 1 - p)
+    surprise: Floats = -np.log(np.clip(likelihood, CLIP, 1 - CLIP))
+    return surprise
 
 
 def _squared(y: Floats, p: Floats) -> Floats:
-    off = y - p
-    return off * off
+    off: Floats = np.square(y - p)
+    return off
 
 
 def _absolute(y: Floats, p: Floats) -> Floats:
-    return np.abs(y - p)
+    off: Floats = np.abs(y - p)
+    return off
 
 
 def _right(y: Floats, p: Floats) -> Floats:
-    return ((p > THRESHOLD) == (y == 1)).astype(np.float64)
+    right: Floats = ((p > THRESHOLD) == (y == 1)).astype(np.float64)
+    return right
 
 
 def _rmse(y: Floats, p: Floats) -> float:
@@ -143,7 +146,7 @@ def _auc(y: Floats, p: Floats) -> float:
         raise MetricUndefined(
             f"AUC needs both outcomes; all {len(y):,} requests have the outcome {y[0]:.0f}."
         )
-    return float(roc_auc_score(y, p))
+    return float(cast("float", roc_auc_score(y, p)))
 
 
 def _average_precision(y: Floats, p: Floats) -> float:
@@ -153,7 +156,7 @@ def _average_precision(y: Floats, p: Floats) -> float:
         raise MetricUndefined(
             f"Average precision needs outcomes of 1; all {len(y):,} requests have the outcome 0."
         )
-    return float(average_precision_score(y, p))
+    return float(cast("float", average_precision_score(y, p)))
 
 
 def _f1(y: Floats, p: Floats) -> float:

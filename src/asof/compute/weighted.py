@@ -2,7 +2,8 @@
 
 `under_weights` prepares a metric on rows grouped by day and returns a function from weights (whole
 numbers), float64[draws, days], to the metric's values, float64[draws]. With all weights 1 it is
-the metric itself. A value is NaN where the metric does not exist for the days drawn (one outcome only).
+the metric itself. A value is NaN where the metric does not exist for the days drawn (one outcome
+only).
 
 Means, RMSE, F1 and the calibration error are functions of sums over days, so a draw costs a few
 multiplications a day; AUC is a function of sums over pairs of days. Average precision depends on

@@ -28,6 +28,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import SkipParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
+EXAMPLE = Path(__file__).with_name("examples") / "flights"  # whose `prepare` the README imports
 INFO = re.compile(r"(?P<language>[a-z]*)(?: +title=\"(?P<title>[^\"]+)\")? *\n")
 SHOWN = {"", "text", "mermaid", "json", "html", "toml", "yaml", "csv", "make"}
 MATCH = doctest.OutputChecker()
@@ -94,13 +95,13 @@ def enter(namespace: dict[str, Any]) -> None:
     """Go to a new folder for the page."""
     namespace["_from"], namespace["_folder"] = Path.cwd(), tempfile.mkdtemp(prefix="asof-docs-")
     os.chdir(namespace["_folder"])
-    sys.path.insert(0, namespace["_folder"])
+    sys.path[:0] = [namespace["_folder"], str(EXAMPLE)]
 
 
 def leave(namespace: dict[str, Any]) -> None:
     """Come back, and leave nothing."""
     os.chdir(namespace["_from"])
-    sys.path.remove(namespace["_folder"])
+    del sys.path[:2]
     shutil.rmtree(namespace["_folder"])
 
 

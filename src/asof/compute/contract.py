@@ -1,0 +1,273 @@
+"""Rows against their contract, in whole columns, at the door.
+
+Single rows that fail are set apart with their reasons; what is wrong with the whole (a missing
+column, values of another type, times without a zone, too few rows, too many that fail) is refused
+as a whole (LAW 7b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from asof.compute.casting import Cast, cast, word
+from asof.compute.promises import broken, repeated
+from asof.compute.walltime import to_utc
+from asof.declare.kept import ALWAYS, AVAILABLE, POSITION, WITHDRAWN
+from asof.declare.place import nearest
+from asof.declare.rows import ColumnSpec, time_of
+from asof.declare.sources import Source
+from asof.declare.tables import Table
+from asof.errors import DataRefused
+
+REASONS = "reasons"
+"""Column of `Checked.bad`: why the row was set apart, a list of words."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows that keep their contract, rows that do not, and what was counted.
+
+    `good`: the declared columns (times Int64 us UTC), `available_at_` as declared, `position_`,
+    `withdrawn_`. `bad`: the declared columns as found, `position_`, `reasons`. `never` and
+    `twice`: wall times that do not exist or exist twice. `dropped`: columns not declared.
+    """
+
+    good: pl.DataFrame
+    bad: pl.DataFrame
+    read: int
+    never: int
+    twice: int
+    dropped: tuple[str, ...]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many rows have each reason, the most frequent first."""
+        return count_reasons(self.bad)
+
+
+@dataclass
+class _Work:
+    """What is found column by column; `unread` marks values that could not be taken at all."""
+
+    frame: pl.DataFrame
+    table: Table[Any]
+    columns: dict[str, pl.Series]
+    unread: dict[str, dict[str, pl.Series]]
+    faults: dict[str, pl.Series]
+    never: pl.Series
+    twice: pl.Series
+
+    def fault(self, reason: str, rows: pl.Series) -> None:
+        if rows.any():
+            self.faults[reason] = rows
+
+
+def check(frame: pl.DataFrame, table: Table[Any]) -> Checked:
+    """Check rows against the contract of their table.
+
+    >>> import asof
+    >>> class Payment(asof.Row):
+    ...     payment_id: asof.Key[int]
+    ...     amount: asof.Col[float] = asof.col(ge=0)
+    ...     paid_at: asof.Time
+    >>> rows = {"payment_id": [1, 2], "amount": ["5", "-1"], "paid_at": ["2024-01-01T00:00Z"] * 2}
+    >>> checked = check(pl.DataFrame(rows), asof.source(Payment))
+    >>> checked.good["amount"].to_list(), checked.reasons
+    ([5.0], {'amount is below 0': 1})
+
+    Raises:
+        DataRefused: a column is missing, holds another type throughout, or times without a zone.
+    """
+    _require_columns(frame, table)
+    nowhere = pl.repeat(False, frame.height, eager=True)
+    work = _Work(frame, table, {}, {}, {}, nowhere, nowhere)
+    walls: dict[str, pl.Series] = {}
+    for spec in table.row.columns_:
+        taken = cast(frame[spec.name], spec.type)
+        _require_type(frame[spec.name], spec, taken, table)
+        work.columns[spec.name] = taken.values
+        work.unread[spec.name] = dict(taken.faults)
+        if taken.walls is not None and taken.walls.null_count() < frame.height:
+            walls[spec.name] = taken.walls
+    for name, wall in walls.items():
+        _hang(work, name, wall)
+    withdrawn = _withdrawn(work)
+    _keep_promises(work, withdrawn)
+    return _parted(work, withdrawn)
+
+
+def require_volume(frame: pl.DataFrame, table: Table[Any], *, what: str) -> None:
+    """Refuse fewer rows than the table's minimum; `what` names the file."""
+    if frame.height < table.min_rows:
+        raise DataRefused(
+            f"{what} has {'no rows' if not frame.height else 'too few rows'} for {table.name}.",
+            found=f"{frame.height:,} rows; at least {table.min_rows:,} expected",
+            mend="Hand in the whole file, or lower min_rows=.",
+            where=table.declared,
+        )
+
+
+def require_most(
+    table: Table[Any], *, what: str, read: int, failed: int, reasons: Mapping[str, int]
+) -> None:
+    """Refuse a load of which more than the declared share fails."""
+    if failed == 0 or failed <= table.refuse_above * read:
+        return
+    told = "; ".join(f"{reason}: {count:,}" for reason, count in list(reasons.items())[:3])
+    raise DataRefused(
+        f"{failed:,} of {read:,} rows of {what} break the contract of {table.row.__name__}.",
+        found=told,
+        mend="Mend the file or the contract; refuse_above= is the share that may go to quarantine "
+        f"({table.refuse_above:g}).",
+        where=table.row.declared_ or table.declared,
+    )
+
+
+def count_reasons(bad: pl.DataFrame) -> dict[str, int]:
+    """How many rows have each reason, the most frequent first, then by name."""
+    if not bad.height:
+        return {}
+    counted = bad[REASONS].explode(empty_as_null=False).value_counts()
+    ordered = counted.sort(["count", REASONS], descending=[True, False])
+    return {str(reason): int(count) for reason, count in ordered.iter_rows()}
+
+
+def _require_columns(frame: pl.DataFrame, table: Table[Any]) -> None:
+    missing = [spec.name for spec in table.row.columns_ if spec.name not in frame.columns]
+    if not missing:
+        return
+    hints = [hint for name in missing if (hint := nearest(name, frame.columns))]
+    listed = ", ".join(f"'{name}'" for name in missing)
+    source = "What prepare= returned" if table.prepare is not None else f"The file of {table.name}"
+    raise DataRefused(
+        f"{source} has no column {listed}.",
+        found=f"columns: {', '.join(frame.columns)}",
+        mend=f"{' '.join(hints)} Rename the file's column in prepare=, or the attribute of "
+        f"{table.row.__name__}.".strip(),
+        where=table.row.declared_ or table.declared,
+    )
+
+
+def _require_type(found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any]) -> None:
+    given = len(found) - found.null_count()
+    failed = sum(int(rows.sum()) for rows in taken.faults.values())
+    if given == 0 or (taken.possible and failed < given):
+        return
+    example = found.drop_nulls()[0]
+    advice = "Convert it in prepare=" if table.prepare is None else "Convert it in your prepare="
+    if word(spec.type) == "a time":
+        advice += ", for instance with str.to_datetime(format) or pl.from_epoch"
+    else:
+        advice += ", or declare another type"
+    raise DataRefused(
+        f"{table.row.__name__}.{spec.name} should be {word(spec.type)}.",
+        found=f"column '{spec.name}' of type {found.dtype}, for instance {example!r}",
+        mend=f"{advice}.",
+        where=table.row.declared_ or table.declared,
+    )
+
+
+def _hang(work: _Work, name: str, walls: pl.Series) -> None:
+    """Give wall times their zone; refuse them where there is none."""
+    table = work.table
+    zone: str | pl.Series | None = None
+    if isinstance(table, Source):
+        zone = table.zone
+        if zone is None and table.zone_column is not None:
+            zone = work.columns[table.zone_column]
+    if zone is None:
+        offer = (
+            "" if not isinstance(table, Source) else 'zone="UTC" (or the zone of its clock), or '
+        )
+        raise DataRefused(
+            f"{table.row.__name__}.{name} has times without a zone.",
+            found=f"for instance {walls.drop_nulls()[0]}",
+            mend=f"Say which clock showed them: {offer}convert them in prepare= with "
+            'dt.replace_time_zone("Europe/Berlin").',
+            where=table.declared,
+        )
+    moments = to_utc(walls, zone)
+    work.columns[name] = work.columns[name].fill_null(moments.utc).alias(name)
+    work.never = work.never | moments.never
+    work.twice = work.twice | moments.twice
+    work.unread[name]["is a wall time in an unknown zone"] = moments.unknown & walls.is_not_null()
+
+
+def _withdrawn(work: _Work) -> pl.Series:
+    table = work.table
+    if isinstance(table, Source) and table.withdrawn is not None:
+        return work.columns[table.withdrawn].fill_null(value=False)
+    return pl.repeat(False, work.frame.height, eager=True)
+
+
+def _keep_promises(work: _Work, withdrawn: pl.Series) -> None:
+    """Nulls and contracts; a withdrawal owes only what says which row, when, and that it is one."""
+    table, height = work.table, work.frame.height
+    owed = {str(time_of(table.row)), *table.keys}
+    if isinstance(table, Source):
+        owed |= {str(table.available), str(table.withdrawn)}
+    everywhere = pl.repeat(True, height, eager=True)
+    for spec in table.row.columns_:
+        bound = everywhere if spec.name in owed else ~withdrawn
+        values, unread = work.columns[spec.name], work.unread[spec.name]
+        for words, rows in unread.items():
+            work.fault(f"{spec.name} {words}", rows & bound)
+        if not spec.nullable:
+            absent = values.is_null() & ~_any(unread, height)
+            work.fault(f"{spec.name} is null", absent & bound)
+        for reason, rows in broken(values, spec).items():
+            work.fault(reason, rows & bound)
+        if spec.contract.unique:
+            whole = pl.DataFrame([values.alias(name) for name, values in work.columns.items()])
+            again = repeated(whole, spec.name, table.keys)
+            work.fault(f"{spec.name} repeats a value that must be unique", again & bound)
+
+
+def _any(faults: Mapping[str, pl.Series], height: int) -> pl.Series:
+    found = pl.repeat(False, height, eager=True)
+    for rows in faults.values():
+        found = found | rows
+    return found
+
+
+def _parted(work: _Work, withdrawn: pl.Series) -> Checked:
+    table, height = work.table, work.frame.height
+    names = [spec.name for spec in table.row.columns_]
+    position = pl.arange(0, height, eager=True, dtype=pl.Int64).alias(POSITION)
+    failed = _any(work.faults, height)
+    whole = pl.DataFrame([work.columns[name].alias(name) for name in names]).with_columns(
+        _available(table), position, withdrawn.alias(WITHDRAWN)
+    )
+    bad = work.frame.select(names).with_columns(position)
+    if failed.any():
+        masks = [
+            pl.when(rows.filter(failed)).then(pl.lit(reason)).otherwise(None)
+            for reason, rows in work.faults.items()
+        ]
+        bad = bad.filter(failed).with_columns(
+            pl.concat_list(masks).list.drop_nulls().alias(REASONS)
+        )
+        whole = whole.filter(~failed)
+    else:
+        bad = bad.clear().with_columns(pl.lit(None, pl.List(pl.String)).alias(REASONS))
+    return Checked(
+        good=whole,
+        bad=bad,
+        read=height,
+        never=int(work.never.sum()),
+        twice=int(work.twice.sum()),
+        dropped=tuple(name for name in work.frame.columns if name not in names),
+    )
+
+
+def _available(table: Table[Any]) -> pl.Expr:
+    if not isinstance(table, Source):
+        return pl.lit(ALWAYS, pl.Int64).alias(AVAILABLE)
+    if table.available is not None:
+        return pl.col(table.available).alias(AVAILABLE)
+    lag = 0 if table.lag is None else table.lag.microseconds
+    return (pl.col(str(time_of(table.row))) + lag).alias(AVAILABLE)

@@ -7,6 +7,8 @@ blocks as long as their likeness asks for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,35 +18,54 @@ Floats = NDArray[np.float64]
 SHORT = 60
 """Shorter series have too few days for their correlation to be told lag by lag."""
 
+_MOST_MISSED = 0.6  # the first-order formula means nothing beyond
 
-def block_length(series: Floats) -> float:
-    """Mean length of the blocks, in elements of the series (one a day), at least 1.
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How long blocks must be, and what they still miss.
+
+    `length` is their mean, in days. Blocks cut the correlation at their ends, so the variance of
+    the resamples falls short of the truth by the share `shortfall`, to first order G / (g length)
+    (Politis & White 2004, section 3); whoever makes an interval widens it by that.
+    """
+
+    length: float
+    shortfall: float
+
+
+def blocks_for(series: Floats) -> Blocks:
+    """The blocks that a series (a value a day) asks for; single days where it is uncorrelated.
 
     Politis & White 2004 (Econometric Reviews 23, section 3) with the correction of Patton,
-    Politis & White 2009, for the stationary bootstrap: (G / g)^(2/3) N^(1/3), at most
+    Politis & White 2009, for the stationary bootstrap: the length (G / g)^(2/3) N^(1/3), at most
     min(3 sqrt(N), N / 3); g is the long-run variance, G the same sum with each covariance times
     its lag. From 60 days on both are estimated with flat-top weights and their empirical band. On
     shorter series that is mostly noise (on 30 independent days every eighth choice left fewer
     than 8 blocks), so they follow from the first autocorrelation r alone, as in an autoregression
     of order one: G / g = 2 r / (1 - r^2), with r freed of its bias (Kendall 1954, Biometrika 41).
-    A series that does not vary needs no blocks: 1.
+    A G / g below 0 counts as 0: where neighbours balance each other, single days err on the side
+    of caution.
 
-    >>> block_length(np.tile([0.0, 1.0], 30)) >= 1, block_length(np.zeros(9))
-    (True, 1.0)
+    >>> blocks_for(np.zeros(9))
+    Blocks(length=1.0, shortfall=0.0)
+    >>> blocks_for(np.repeat([0.0, 1.0, 0.0, 3.0], 30)).length > 5
+    True
     """
     n = len(series)
     if n < 3:
-        return 1.0
+        return Blocks(1.0, 0.0)
     centred = series - series.mean()
     if float(centred @ centred) <= n * float(np.square(1e-14 * np.abs(series).max())):
-        return 1.0  # nothing but rounding
+        return Blocks(1.0, 0.0)  # nothing but rounding
     ratio = _lag_ratio(centred) if n >= SHORT else _lag_ratio_of_first(centred)
-    length = float(np.cbrt(np.square(ratio) * n))
-    return float(np.clip(length, 1.0, np.ceil(min(3 * np.sqrt(n), n / 3))))
+    longest = float(np.ceil(min(3 * np.sqrt(n), n / 3)))
+    length = min(max(float(np.cbrt(ratio * ratio * n)), 1.0), longest)
+    return Blocks(length, min(ratio / length, _MOST_MISSED))
 
 
 def _lag_ratio_of_first(centred: Floats) -> float:
-    """G / g of an autoregression of order one; negative correlation counts as none."""
+    """G / g, at least 0, of an autoregression of order one."""
     n = len(centred)
     r = float(centred[1:] @ centred[:-1]) / float(centred @ centred)
     r = min(max(r + (1 + 3 * r) / n, 0.0), 0.95)
@@ -52,7 +73,7 @@ def _lag_ratio_of_first(centred: Floats) -> float:
 
 
 def _lag_ratio(centred: Floats) -> float:
-    """G / g with flat-top weights."""
+    """G / g, at least 0, with flat-top weights."""
     n = len(centred)
     run = max(5, int(np.log10(n)))
     lags = int(np.ceil(np.sqrt(n))) + run
@@ -61,7 +82,7 @@ def _lag_ratio(centred: Floats) -> float:
     k = np.arange(1, band + 1)
     weighted = np.where(k <= band / 2, 1.0, 2 * (1 - k / band)) * cross[1 : band + 1]
     long_run = float(cross[0] + 2 * weighted.sum())
-    return float(2 * (k * weighted).sum()) / long_run if long_run else 0.0
+    return max(float(2 * (k * weighted).sum()) / long_run, 0.0) if long_run else 0.0
 
 
 def _band(centred: Floats, cross: Floats, run: int) -> int:

@@ -2,31 +2,39 @@
 
 A figure of 277,337 requests over 306 days is a figure of 306 days: rows of one day err together.
 So days are resampled, neighbouring ones in blocks as long as the correlation of their losses asks
-for (`bootstrap.block_length`), and the same blocks on both sides of a difference.
+for (`bootstrap.blocks_for`), and the same blocks on both sides of a difference.
 
-The interval is the percentile interval of the resamples, with two amendments:
+The interval is the percentile interval of the resamples, with three amendments:
 
-- its tails are widened for the number of blocks, as a t interval is (the expanded percentile
-  interval: Hesterberg 2015, The American Statistician 69, section 5.3, with the number of blocks
-  in the place of n), since percentiles of few blocks are too narrow;
+- it is stretched about its middle by t / z for the number of blocks and by sqrt(m / (m - 1)), as
+  the expanded percentile interval is (Hesterberg 2015, The American Statistician 69, on why
+  percentiles of small samples are too narrow), m blocks in the place of n rows, and by the
+  variance that blocks miss because they cut the correlation at their ends (`bootstrap.Blocks`);
 - it is moved by the mean bias of the resamples (Efron 1990, JASA 85, "More efficient bootstrap
   computations", on centring), which matters for the calibration error: resampling adds noise, and
-  noise adds calibration error. Ends beyond the metric's range are cut back to it.
+  noise adds calibration error;
+- ends beyond the metric's range are cut back to it.
+
+Coverage, measured on means of simulated autoregressive days (correlation of neighbours 0, .3, .6;
+400 lives each): 306 days 96, 96, 93 %; 100 days 96, 93, 91 %; 40 days 93, 90, 88 %; 14 days 95,
+91, 75 %. Two weeks of days that hang together cannot show how much they do.
 
 Where the days are too few for that there is no interval but a `why`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import NormalDist
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asof.compute.bootstrap import block_length, day_weights
+from asof.compute.bootstrap import Blocks, blocks_for, day_weights
 from asof.compute.metric import Metric
 from asof.compute.weighted import COSTLY, Statistic, under_weights
 from asof.errors import MetricUndefined
@@ -41,8 +49,13 @@ DRAWS = 2000
 DRAWS_IF_COSTLY = 400
 """Average precision takes a pass over all rows a draw, and is drawn so often at most."""
 
-MIN_BLOCKS = 8
-"""Fewer blocks than these give no interval over a life or a part of it."""
+MIN_DAYS = 8
+"""Fewer days than these give no interval over a life: their likeness must be measured too."""
+
+MIN_BLOCKS = 4
+"""Nor do fewer blocks. A higher bar would not be more careful: it would keep those short lives in
+which the correlation happened to be underrated (14 days, correlation .6: 58 % covered for a bar of
+8 blocks, 75 % for 4)."""
 
 MIN_DAYS_OF_SLOT = 6
 """Fewer days than these give no interval in one slot: five days have 126 different resamples."""
@@ -171,7 +184,7 @@ def _estimate(
         value = _less([metric.value(y, side) for side in sides])
     except MetricUndefined as undefined:
         return Estimate(None, None, None, n, days, why=undefined.what)
-    least = MIN_DAYS_OF_SLOT if scheme.single_days else MIN_BLOCKS
+    least = MIN_DAYS_OF_SLOT if scheme.single_days else MIN_DAYS
     if days < least:
         why = f"{_count(days, 'day')}: an interval needs at least {least}"
         return Estimate(value, None, None, n, days, why=why)
@@ -181,12 +194,12 @@ def _estimate(
     def statistic(weights: Floats) -> Floats:
         return _less([each(weights) for each in prepared])
 
-    length = 1.0 if scheme.single_days else block_length(_series(statistic, days))
-    blocks = int(days / length)
-    if blocks < least:
+    asked = Blocks(1.0, 0.0) if scheme.single_days else blocks_for(_series(statistic, days))
+    length, blocks = asked.length, int(days / asked.length)
+    if blocks < MIN_BLOCKS:
         why = (
             f"{days} days hold {_count(blocks, 'block')} of {length:.1f} days, so alike are "
-            f"neighbouring days: an interval needs at least {least}"
+            f"neighbouring days: an interval needs at least {MIN_BLOCKS}"
         )
         return Estimate(value, None, None, n, days, blocks, length, why=why)
     draws = min(scheme.draws, DRAWS_IF_COSTLY) if metric.name in COSTLY else scheme.draws
@@ -194,8 +207,8 @@ def _estimate(
     why = _why_not(drawn, same=len(sides) == 2 and np.array_equal(sides[0], sides[1]))
     if why:
         return Estimate(value, None, None, n, days, blocks, length, draws, why)
-    low, high = _ends(drawn, value, days / length)
-    least_value, most = metric.bounds if len(sides) == 1 else _span(metric)
+    low, high = _ends(drawn, value, _stretch(days / length, asked.shortfall))
+    least_value, most = _range(metric, len(sides))
     low, high = max(low, least_value), min(high, most)
     return Estimate(value, low, high, n, days, blocks, length, draws)
 
@@ -204,9 +217,10 @@ def _less(sides: list[_Figures]) -> _Figures:
     return sides[0] if len(sides) == 1 else sides[0] - sides[1]
 
 
-def _span(metric: Metric) -> tuple[float, float]:
+def _range(metric: Metric, sides: int) -> tuple[float, float]:
+    """The values that the metric, or a difference of two, can take."""
     width = metric.bounds[1] - metric.bounds[0]
-    return -width, width
+    return metric.bounds if sides == 1 else (-width, width)
 
 
 def _count(number: int, what: str) -> str:
@@ -221,7 +235,8 @@ def _why_not(drawn: Floats, *, same: bool) -> str:
     undefined = float(np.mean(np.isnan(drawn)))
     if undefined > _UNDEFINED_SHARE:
         return f"the figure does not exist in {undefined:.0%} of the resamples of days"
-    if not same and np.nanmin(drawn) == np.nanmax(drawn):
+    most, least = float(np.nanmax(drawn)), float(np.nanmin(drawn))
+    if not same and most - least <= 1e-12 * max(abs(most), abs(least)):  # nothing but rounding
         return "the figure is the same whichever days are drawn, so they cannot show its spread"
     return ""
 
@@ -239,16 +254,17 @@ def _series(statistic: Statistic, days: int) -> Floats:
     return np.where(np.isfinite(values), values, np.nanmean(values))
 
 
-def _tail(blocks: float) -> float:
-    """The share to cut off at each end: 2.5 %, less for few blocks (Hesterberg 2015)."""
-    from scipy.special import ndtr, stdtrit
+def _stretch(blocks: float, shortfall: float) -> float:
+    """By how much percentiles of resamples of so many blocks are too narrow."""
+    from scipy.special import stdtrit
 
-    t = stdtrit(blocks - 1, (1 - LEVEL) / 2)
-    return float(ndtr(t * np.sqrt(blocks / (blocks - 1))))
+    tail = (1 + LEVEL) / 2
+    t_over_z = float(stdtrit(blocks - 1, tail)) / NormalDist().inv_cdf(tail)
+    return t_over_z * math.sqrt(blocks / (blocks - 1) / (1 - shortfall))
 
 
-def _ends(drawn: Floats, value: float, blocks: float) -> tuple[float, float]:
+def _ends(drawn: Floats, value: float, stretch: float) -> tuple[float, float]:
     """Low and high end of the interval around the value, from the resampled values."""
-    tail = _tail(blocks)
-    low, high = np.nanquantile(drawn, [tail, 1 - tail]) - np.nanmean(drawn) + value
+    around = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - np.nanmean(drawn)
+    low, high = value + stretch * around
     return float(low), float(high)

@@ -56,7 +56,8 @@ class Slot:
     """A stretch of request time [start, stop) and what became of its requests.
 
     `scored` have an outcome that counts, `never_came` are mature without one, `open` are not yet
-    mature. A slot is `final` when its mature share is what the declaration asks for.
+    mature. A slot is `final` when its mature share is what the declaration asks for. `outcome` is
+    the share of yes, or the mean, among the scored.
     """
 
     start: int
@@ -67,6 +68,7 @@ class Slot:
     open: int
     mature_share: float
     final: bool
+    outcome: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Series:
     """One predictor over the whole life: what was served, a yardstick, or a baseline.
 
     `difference` is the paired difference of this series minus served, on the same requests: for
-    a loss positive is worse than served. `slots` stand beside `Life.slots`, one figure each.
+    a loss positive is worse than served. `slots` stand beside `Life.slots`, one figure each. The
+    yardstick named "never" is the first model, never refit.
     """
 
     name: str
@@ -247,11 +250,7 @@ class Life:
         return next(series for series in self.series if series.kind == "served")
 
     def to_json(self, **more: Any) -> str:
-        """The facts as strict JSON (no NaN), with further documents under their names.
-
-        >>> Life.from_json(life.to_json()) == life  # doctest: +SKIP
-        True
-        """
+        """The facts as strict JSON (no NaN), with further documents under their names."""
         document = {"format": 1, **asdict(self), **more}
         return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
 

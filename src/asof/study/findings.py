@@ -1,0 +1,194 @@
+"""What can be counted from the facts of a life, counted once: the report prints nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from asof.study.facts import Figure, Life, Series
+
+Verdict = Literal["better", "worse", "no difference shown", "not identifiable"]
+
+FEW = 20
+"""Below so many scored rows a metric is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What was served beside one other series, on the same requests.
+
+    `verdict` is about served: "better" or "worse" only where the 95% interval of the paired
+    difference leaves out zero. `ahead` and `behind` count the final slots, of `slots` in which
+    both have a figure, where served is nearer to the good end than the other.
+    """
+
+    name: str
+    label: str
+    kind: str
+    verdict: Verdict
+    why: str
+    ahead: int
+    behind: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The final slot where served is worst or best, and whether every series is so there too."""
+
+    slot: int
+    start: int
+    value: float
+    outcome: float | None
+    every: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Counts and comparisons over a whole life.
+
+    `fits` is all attempts; `refits` those after the first, of which `promotions`, `refused` and
+    `failed` became what they say (`failed` counts the first too). Shares are of the requests.
+    """
+
+    trouble: str
+    against: tuple[Against, ...]
+    worst: Extreme | None
+    best: Extreme | None
+    fits: int
+    refits: int
+    promotions: int
+    refused: int
+    failed: int
+    slots: int
+    final_slots: int
+    pictured_slots: int
+    requests: int
+    scored: int
+    never_came: int
+    open: int
+    scored_share: float | None
+    never_came_share: float | None
+    fallback_share: float | None
+    quarantined: int
+    quarantined_in_life: int
+    quarantine_reasons: int
+    incomplete_features: int
+    baselines: int
+    fit_cpu_share: float | None
+
+
+def findings(life: Life) -> Findings:
+    """Everything that titles, sentences and drawings count, from `life` alone."""
+    requests = sum(slot.requests for slot in life.slots)
+    scored = sum(slot.scored for slot in life.slots)
+    never_came = sum(slot.never_came for slot in life.slots)
+    later = life.models[1:]
+    return Findings(
+        trouble=_trouble(life, scored),
+        against=tuple(against(life, other) for other in life.series if other.kind != "served"),
+        worst=_extreme(life, worst=True),
+        best=_extreme(life, worst=False),
+        fits=len(life.models),
+        refits=len(later),
+        promotions=sum(model.status == "promoted" for model in later),
+        refused=sum(model.status == "refused" for model in later),
+        failed=sum(model.status == "failed" for model in life.models),
+        slots=len(life.slots),
+        final_slots=sum(slot.final for slot in life.slots),
+        pictured_slots=sum(figure.shown for figure in life.served.slots),
+        requests=requests,
+        scored=scored,
+        never_came=never_came,
+        open=sum(slot.open for slot in life.slots),
+        scored_share=_share(scored, requests),
+        never_came_share=_share(never_came, requests),
+        fallback_share=_share(life.coverage.fallback, life.coverage.asked),
+        quarantined=sum(rows for source in life.sources for _, rows in source.quarantined),
+        quarantined_in_life=sum(sum(source.quarantined_by_slot) for source in life.sources),
+        quarantine_reasons=len({why for source in life.sources for why, _ in source.quarantined}),
+        incomplete_features=sum(feature.missing_share > 0 for feature in life.features),
+        baselines=sum(series.kind == "baseline" for series in life.series),
+        fit_cpu_share=_share(life.cost.fit_cpu_seconds, life.cost.total_cpu_seconds or 0),
+    )
+
+
+def document(life: Life) -> str:
+    """The JSON of a backtest: the facts and, under "findings", what was counted from them."""
+    return life.to_json(findings=asdict(findings(life)))
+
+
+def against(life: Life, other: Series) -> Against:
+    """What was served beside `other`."""
+    lower = life.metric.lower_is_better
+    ahead = behind = both = 0
+    for slot, ours, theirs in zip(life.slots, life.served.slots, other.slots, strict=True):
+        if not slot.final or ours.value is None or theirs.value is None:
+            continue
+        both += 1
+        gain = theirs.value - ours.value if lower else ours.value - theirs.value
+        ahead += gain > 0
+        behind += gain < 0
+    verdict, why = _verdict(other.difference, lower_is_better=lower)
+    return Against(other.name, other.label, other.kind, verdict, why, ahead, behind, both)
+
+
+def strongest(life: Life) -> Series | None:
+    """The baseline with the best total, the one to be compared with."""
+    known = [series for series in life.series if series.kind == "baseline" and series.total.shown]
+    sign = 1 if life.metric.lower_is_better else -1
+    return min(known, key=lambda series: sign * (series.total.value or 0.0), default=None)
+
+
+def _verdict(difference: Figure | None, *, lower_is_better: bool) -> tuple[Verdict, str]:
+    if difference is None:
+        return "not identifiable", "no paired difference was computed"
+    if difference.value is None or difference.low is None or difference.high is None:
+        return "not identifiable", difference.why or "there is no interval"
+    sign = difference.sign if lower_is_better else -difference.sign
+    if sign == 0:
+        return "no difference shown", ""
+    return ("better" if sign > 0 else "worse"), ""
+
+
+def _trouble(life: Life, scored: int) -> str:
+    """Why what was served has no figure to read, or ""."""
+    total = life.served.total
+    if not scored:
+        return total.why or "no outcome counts yet"
+    if not total.shown:
+        return total.why or "the metric is not defined on these outcomes"
+    if total.n < FEW:
+        return "too few outcomes to read a figure from"
+    return ""
+
+
+def _extreme(life: Life, *, worst: bool) -> Extreme | None:
+    final = [
+        index
+        for index, slot in enumerate(life.slots)
+        if slot.final and life.served.slots[index].shown
+    ]
+    if len(final) < 3:
+        return None
+    highest = worst == life.metric.lower_is_better
+
+    def where(series: Series) -> int | None:
+        shown = [index for index in final if series.slots[index].value is not None]
+        if not shown:
+            return None
+        pick: Callable[..., int] = max if highest else min
+        return pick(shown, key=lambda index: series.slots[index].value)
+
+    index = where(life.served)
+    if index is None:
+        return None
+    value = life.served.slots[index].value
+    slot = life.slots[index]
+    every = len(life.series) > 1 and all(where(series) in {index, None} for series in life.series)
+    return Extreme(index, slot.start, value or 0.0, slot.outcome, every)
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,404 @@
+"""Titles and sentences, made from the facts by rules: nothing is said that they do not show.
+
+The rules for what cannot be said stand first: nothing scored, one class, too few rows, every fit
+failed, one slot, no difference shown, not identifiable. An interval that holds zero is "no
+difference shown". A cause is named only where a replay has shown it: the yardstick "never" is the
+same life without refits, so what differs is what retraining is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asof.study.facts import Figure, Life, Series
+from asof.study.findings import Against, Findings, strongest
+from asof.study.report import numbers
+
+TITLE = 90
+"""The longest title, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence with at most one part in bold."""
+
+    before: str
+    strong: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.before}{self.strong}{self.after}"
+
+
+def scale(life: Life) -> numbers.Scale:
+    """The scale of the life's metric."""
+    return numbers.scale([life.served.total.value], bounded=life.metric.bounded)
+
+
+def because(why: str) -> str:
+    """A reason as the end of a sentence.
+
+    >>> because("Too few rows.")
+    'too few rows'
+    """
+    bare = why.strip().rstrip(".")
+    return bare[:1].lower() + bare[1:] if bare[1:2].islower() or bare[1:2] == " " else bare
+
+
+def title(life: Life, found: Findings) -> str:
+    """The finding in one sentence of at most 90 characters."""
+    return next(text for text in _titles(life, found) if len(text) <= TITLE)
+
+
+def _titles(life: Life, found: Findings) -> Iterator[str]:
+    """Candidates, the first that applies first; each rule ends in one that is short enough."""
+    for name in (life.system, "this system"):
+        yield from _cannot_say(life, found, name)
+        yield from _behind(life, found, name)
+        yield from _one_slot(life, found, name)
+        yield from _retraining_title(life, found, name)
+        yield from _baseline_title(life, found, name)
+        yield from _level_title(life, found, name)
+    yield "What happened in this life"
+
+
+def _cannot_say(life: Life, found: Findings, name: str) -> Iterator[str]:
+    metric = life.metric.words
+    if found.requests == 0:
+        yield f"Nothing was asked of {name} in this life"
+    elif found.scored == 0:
+        yield f"No outcome of {name} counts yet, so it has no {metric} to show"
+    elif found.trouble:
+        yield f"{name} has no {metric} to show because {because(found.trouble)}"
+        yield f"{name} has no {metric} to show"
+    elif found.fits and found.failed == found.fits:
+        fits = "The only fit" if found.fits == 1 else f"All {numbers.count(found.fits)} fits"
+        if life.coverage.fallback == life.coverage.asked:
+            yield f"{fits} of {name} failed, so every answer was its fallback"
+        yield f"{fits} of {name} failed"
+
+
+def _behind(life: Life, found: Findings, name: str) -> Iterator[str]:
+    other = strongest(life)
+    if other and other.difference and _against(found, other).verdict == "worse":
+        size = scale(life).level(abs(other.difference.value or 0.0))
+        yield f"{name} is behind {other.label} by {size} of {life.metric.words}"
+        yield f"{name} is behind its strongest baseline by {size} of {life.metric.words}"
+
+
+def _one_slot(life: Life, found: Findings, name: str) -> Iterator[str]:
+    value = life.served.total.value
+    if found.slots == 1 and value is not None:
+        level = scale(life).level(value)
+        yield f"{name} has a {life.metric.words} of {level} in its only {life.slot_words}"
+        yield f"{name} has a {life.metric.words} of {level}"
+
+
+def _retraining_title(life: Life, found: Findings, name: str) -> Iterator[str]:
+    never = yardstick(life)
+    if never is None or found.refits == 0:
+        return
+    beside = _against(found, never)
+    slots = f"{beside.ahead:,} of {beside.slots:,} {life.slot_words}s"
+    size = scale(life).level(abs(never.difference.value or 0.0)) if never.difference else ""
+    metric = life.metric.words
+    if beside.verdict == "better":
+        number = numbers.spelt(found.promotions)
+        times = "promotion" if found.promotions == 1 else "promotions"
+        if 2 * beside.ahead > beside.slots and found.promotions:
+            yield f"{number} {times} kept {name} ahead of a model that never learns in {slots}"
+            yield f"{number} {times} kept {name} ahead of never refitting in {slots}"
+        yield f"Retraining {name} is worth {size} of {metric}, ahead in {slots}"
+        yield f"Retraining {name} is worth {size} of {metric}"
+    elif beside.verdict == "worse":
+        yield f"Retraining {name} costs {size} of {metric} against a model that never learns"
+        yield f"Retraining {name} costs {size} of {metric}"
+    elif beside.verdict == "no difference shown":
+        yield f"No difference is shown between {name} and a model that never learns"
+        yield f"No difference is shown between retraining {name} and not"
+    else:
+        yield f"What retraining {name} is worth is not identifiable because {because(beside.why)}"
+        yield f"What retraining {name} is worth is not identifiable"
+
+
+def _baseline_title(life: Life, found: Findings, name: str) -> Iterator[str]:
+    other = strongest(life)
+    if other is None:
+        return
+    beside = _against(found, other)
+    slots = f"{beside.ahead:,} of {beside.slots:,} {life.slot_words}s"
+    for label in (other.label, "its strongest baseline"):
+        if beside.verdict == "better":
+            yield f"{name} is ahead of {label} in {slots}"
+        elif beside.verdict == "no difference shown":
+            yield f"No difference is shown between {name} and {label}"
+        elif beside.verdict == "not identifiable":
+            yield f"Whether {name} beats {label} is not identifiable"
+
+
+def _level_title(life: Life, found: Findings, name: str) -> Iterator[str]:
+    value = life.served.total.value
+    if value is not None:
+        level = scale(life).level(value)
+        over = numbers.many(found.slots, life.slot_words)
+        yield f"{name} has a {life.metric.words} of {level} over {over}"
+
+
+def subtitle(life: Life, found: Findings) -> str:
+    """What was measured, on how many rows, over which days."""
+    days = numbers.period(life.start, life.end, life.zone)
+    have = "has" if found.scored == 1 else "have"
+    asked = f"{numbers.many(found.requests, 'request')}, {days}"
+    return f"{asked}; {numbers.count(found.scored)} {have} an outcome."
+
+
+def yardstick(life: Life) -> Series | None:
+    """The same life without refits, where it was replayed."""
+    return next((each for each in life.series if each.name == "never"), None)
+
+
+def story(life: Life, found: Findings) -> list[Said]:
+    """What happened, most important first."""
+    told = [
+        *_figure_words(life, found),
+        *_retraining_words(life, found),
+        *_baseline_words(life, found),
+        *_worst_words(life, found),
+        *_model_words(life, found),
+        *_label_words(life, found),
+        *_coverage_words(life, found),
+        *_quarantine_words(found),
+        *_cost_words(life, found),
+    ]
+    return list(told)
+
+
+def two_sentences(life: Life, found: Findings) -> list[Said]:
+    """The two that stand in the terminal."""
+    return story(life, found)[:2]
+
+
+def no_picture(life: Life, found: Findings) -> str:
+    """Why the life is not drawn, or ""."""
+    unit = life.slot_words
+    if found.trouble:
+        return f"There is no {life.metric.words} to draw: {because(found.trouble)}."
+    if found.pictured_slots < 2:
+        shown = "no" if not found.pictured_slots else "only one"
+        return f"A life is drawn {unit} by {unit}, and {shown} {unit} has a {life.metric.words}."
+    return ""
+
+
+def _figure_words(life: Life, found: Findings) -> Iterator[Said]:
+    if found.trouble:
+        yield Said(f"There is no {life.metric.words} to show: {because(found.trouble)}.")
+    elif yardstick(life) is None or found.slots == 1:
+        total, print_as = life.served.total, scale(life)
+        level = print_as.level(total.value or 0.0)
+        rest = f" on {numbers.many(total.n, 'request')}."
+        if total.low is not None and total.high is not None:
+            rest = f", 95% interval {print_as.span(total.low, total.high)},{rest}"
+        else:
+            rest = f"{rest[:-1]}; no interval because {because(total.why or 'none was computed')}."
+        yield Said(f"The {life.metric.words} of what was served is ", level, rest)
+
+
+def _retraining_words(life: Life, found: Findings) -> Iterator[Said]:
+    never = yardstick(life)
+    if never is None or found.trouble or found.failed == found.fits:
+        return
+    if found.refits == 0:
+        yield Said("There was no refit in this life, so retraining has nothing to be worth.")
+        return
+    beside, metric = _against(found, never), life.metric.words
+    levels = f"{_levels(life, never)}."
+    if beside.verdict == "not identifiable":
+        yield Said(f"What retraining is worth is not identifiable: {because(beside.why)}.")
+    elif beside.verdict == "no difference shown":
+        yield Said(
+            "No difference is shown between retraining and not, 95% interval ",
+            _gain_interval(life, never),
+            f" of {metric}: {levels}",
+        )
+    else:
+        verb = "is worth" if beside.verdict == "better" else "costs"
+        interval = _gain_interval(life, never, turned=beside.verdict == "worse")
+        yield Said(
+            f"Retraining {verb} ",
+            _size(life, never),
+            f" of {metric}, 95% interval {interval}: {levels}",
+        )
+
+
+def _baseline_words(life: Life, found: Findings) -> Iterator[Said]:
+    other = strongest(life)
+    if other is None or found.trouble:
+        if found.baselines == 0:
+            yield Said("The declaration names no baseline, so the level has nothing beside it.")
+        return
+    beside = _against(found, other)
+    label = f"the strongest of {numbers.count(found.baselines)} baselines, {other.label}"
+    label = label if found.baselines > 1 else f"its baseline, {other.label}"
+    if beside.verdict == "not identifiable":
+        yield Said(f"Whether served beats {label}, is not identifiable: {because(beside.why)}.")
+    elif beside.verdict == "no difference shown":
+        interval = _gain_interval(life, other)
+        yield Said(f"No difference is shown between served and {label}: ", interval, ".")
+    else:
+        interval = _gain_interval(life, other, turned=beside.verdict == "worse")
+        yield Said(
+            f"Served is {beside.verdict} than {label}, by ",
+            _size(life, other),
+            f" {interval}: {_levels(life, other)}.",
+        )
+
+
+def _worst_words(life: Life, found: Findings) -> Iterator[Said]:
+    worst = found.worst
+    if worst is None:
+        return
+    name = slot_name(life, worst.start)
+    text = f"The worst {life.slot_words}, {name}, has "
+    rest = ""
+    if worst.outcome is not None:
+        rest = f" with {outcome_words(life, worst.outcome)}"
+    rest += "; every other line is at its worst there too." if worst.every else "."
+    yield Said(text, scale(life).level(worst.value), rest)
+
+
+def _model_words(life: Life, found: Findings) -> Iterator[Said]:
+    if found.fits == 0:
+        yield Said("No model was fitted.")
+    elif found.failed == found.fits:
+        yield Said(f"{_fits(found)} failed, so no model ever served.")
+    elif found.refits == 0:
+        yield Said("One model served the whole life; nothing asked for another.")
+    else:
+        whole = found.promotions == found.refits > 1
+        ends = ["all promoted" if whole else f"{numbers.count(found.promotions)} promoted"]
+        if found.refused:
+            ends.append(f"{numbers.count(found.refused)} refused")
+        if found.failed:
+            ends.append(f"{numbers.count(found.failed)} failed")
+        after = numbers.many(found.refits, "refit")
+        were = "was" if found.refits == 1 else "were"
+        yield Said(f"After the first model there {were} {after}: {', '.join(ends)}.")
+    if 0 < found.failed < found.fits:
+        yield Said("Where a fit failed, the model in service went on.")
+
+
+def _fits(found: Findings) -> str:
+    return "The only fit" if found.fits == 1 else f"All {numbers.count(found.fits)} fits"
+
+
+def _label_words(life: Life, found: Findings) -> Iterator[Said]:
+    labels = life.labels
+    have = "has" if found.scored == 1 else "have"
+    text = f"{numbers.count(found.scored)} of {numbers.many(found.requests, 'request')} {have} "
+    text += "an outcome; "
+    text += f"{numbers.count(found.never_came)} never came, {numbers.count(found.open)} still open."
+    yield Said(text)
+    if labels.half_known is not None and labels.most_known is not None:
+        half, most = numbers.duration(labels.half_known), numbers.duration(labels.most_known)
+        yield Said(f"Half of the outcomes were known {half} after the request, 99% after {most}.")
+    if labels.late:
+        came = numbers.many(labels.late, "outcome")
+        was = "was" if labels.late == 1 else "were"
+        yield Said(f"{came} came after the due time and {was} not used.")
+
+
+def _coverage_words(life: Life, found: Findings) -> Iterator[Said]:
+    answers = life.coverage
+    if answers.asked == 0:
+        return
+    if not answers.fallback and not answers.unanswered:
+        yield Said("A model answered every request.")
+        return
+    if answers.fallback:
+        part = numbers.share(found.fallback_share or 0.0)
+        what = numbers.many(answers.fallback, "request")
+        yield Said(f"{what} ({part}) got the declared fallback, and count in the figures.")
+    if answers.unanswered:
+        what = numbers.many(answers.unanswered, "request")
+        was = "was" if answers.unanswered == 1 else "were"
+        yield Said(f"{what} broke the contract and {was} not answered.")
+
+
+def _quarantine_words(found: Findings) -> Iterator[Said]:
+    if not found.quarantined:
+        yield Said("No row is in quarantine.")
+        return
+    rows, reasons = numbers.many(found.quarantined, "row"), found.quarantine_reasons
+    verb = "is" if found.quarantined == 1 else "are"
+    inside = numbers.count(found.quarantined_in_life)
+    yield Said(
+        f"{rows} {verb} in quarantine, for {numbers.many(reasons, 'reason')}; "
+        f"{inside} of the time of this life."
+    )
+
+
+def _cost_words(life: Life, found: Findings) -> Iterator[Said]:
+    cost = life.cost
+    fits = numbers.many(cost.fits, "fit")
+    text = f"{fits} took {numbers.cpu(cost.fit_cpu_seconds)} of CPU"
+    if cost.total_cpu_seconds is not None and found.fit_cpu_share is not None:
+        whole = numbers.cpu(cost.total_cpu_seconds)
+        text += f", {numbers.share(found.fit_cpu_share)} of the {whole} of the whole run"
+    yield Said(f"{text}.")
+
+
+def method(life: Life) -> list[str]:
+    """How the figures were made and what they do not cover, for the footer."""
+    made = life.method
+    as_of, until = (numbers.moment(when, life.zone) for when in (life.as_of, life.until))
+    return [
+        f"Intervals: 95%, bootstrap over blocks of {made.block}, "
+        f"{numbers.many(made.draws, 'draw')}, seed {made.seed}; differences are paired on the same "
+        "requests and taken before rounding.",
+        f"As of {as_of}; outcomes complete up to {until}. Declaration {life.fingerprint}.",
+        "Not covered: requests that are still open and those whose outcome never came are in no "
+        "figure. A replay does not show what the system's own answers would have changed.",
+        *life.notes,
+    ]
+
+
+def slot_name(life: Life, start: int) -> str:
+    """The name of a slot in a sentence."""
+    year = numbers.local(life.start, life.zone).year != numbers.local(life.end - 1, life.zone).year
+    return numbers.slot(start, life.slot_words, life.zone, year=year)
+
+
+def outcome_words(life: Life, outcome: float) -> str:
+    """The mean outcome of a slot: a share of yes, or a mean."""
+    if life.metric.task == "binary":
+        return f"{numbers.share(outcome)} yes"
+    return f"a mean outcome of {numbers.plain(outcome)}"
+
+
+def _against(found: Findings, other: Series) -> Against:
+    return next(each for each in found.against if each.name == other.name)
+
+
+def _levels(life: Life, other: Series) -> str:
+    print_as = scale(life)
+    ours, theirs = life.served.total.value, other.total.value
+    if ours is None or theirs is None:
+        return "its level is not known"
+    return f"{print_as.level(ours)} against {print_as.level(theirs)}"
+
+
+def _size(life: Life, other: Series) -> str:
+    difference = other.difference or Figure.missing("")
+    return scale(life).level(abs(difference.value or 0.0))
+
+
+def _gain_interval(life: Life, other: Series, *, turned: bool = False) -> str:
+    """The interval of what served gains on `other`; turned, of what it loses."""
+    difference = other.difference
+    if difference is None or difference.low is None or difference.high is None:
+        return "without an interval"
+    low, high = difference.low, difference.high
+    if life.metric.lower_is_better == turned:
+        low, high = -high, -low
+    return scale(life).interval(low, high)

@@ -116,11 +116,13 @@ def finality(
     of = np.divide(mature, n, out=np.full(k, np.nan), where=n > 0)
     # A request that fires later is not known yet: it must not move the moment foreseen.
     known = (slot >= 0) & (fired < as_of)
-    final_at = _final_at(slot[known], fired[known], due[known], edges[1:], until, share)
+    final_at = _final_at(slot[known], fired[known], due[known], edges[1:], until=until, share=share)
     return Finality(n, mature, of, final_at <= as_of, final_at)
 
 
-def _final_at(slot: Ints, fired: Times, due: Times, ends: Times, until: int, share: float) -> Times:
+def _final_at(
+    slot: Ints, fired: Times, due: Times, ends: Times, *, until: int, share: float
+) -> Times:
     """The first moment, not before a slot's end, at which the share of mature requests suffices."""
     # Two events a request: it is seen just after it fired, and mature just after that and its due
     # time. Those before the end of the slot count at its end.
@@ -143,5 +145,7 @@ def _final_at(slot: Ints, fired: Times, due: Times, ends: Times, until: int, sha
 
 def _since_start(flag: Bools, of: Ints, starts: Ints) -> Ints:
     """Running count of the flag within each slot."""
-    running = np.concatenate([[0], np.cumsum(flag)])
-    return running[1:] - running[starts[of]]
+    running = np.zeros(len(flag) + 1, dtype=np.int64)
+    np.cumsum(flag, out=running[1:])
+    since: Ints = running[1:] - running[starts[of]]
+    return since

@@ -32,12 +32,14 @@ class Checked:
     """Rows that keep their contract, rows that do not, and what was counted.
 
     `good`: the declared columns (times Int64 us UTC), `available_at_` as declared, `position_`,
-    `withdrawn_`. `bad`: the declared columns as found, `position_`, `reasons`. `never` and
-    `twice`: wall times that do not exist or exist twice. `dropped`: columns not declared.
+    `withdrawn_`. `bad`: the declared columns as found, `position_`, `reasons`; `bad_keys`: their
+    key columns as declared, null where they cannot be read. `never` and `twice`: wall
+    times that do not exist or exist twice. `dropped`: columns not declared.
     """
 
     good: pl.DataFrame
     bad: pl.DataFrame
+    bad_keys: pl.DataFrame
     read: int
     never: int
     twice: int
@@ -243,6 +245,7 @@ def _parted(work: _Work, withdrawn: pl.Series) -> Checked:
         _available(table), position, withdrawn.alias(WITHDRAWN)
     )
     bad = work.frame.select(names).with_columns(position)
+    keys = whole.filter(failed).select(table.keys)
     if failed.any():
         masks = [
             pl.when(rows.filter(failed)).then(pl.lit(reason)).otherwise(None)
@@ -257,6 +260,7 @@ def _parted(work: _Work, withdrawn: pl.Series) -> Checked:
     return Checked(
         good=whole,
         bad=bad,
+        bad_keys=keys,
         read=height,
         never=int(work.never.sum()),
         twice=int(work.twice.sum()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.codes import dense
-from asof.compute.evaluate import evaluate
-from asof.compute.window import NEVER
+from asof.compute.window.contract import NEVER
 from asof.compute.window.rank import rank_order
-from asof.compute.window.versions import known
+from asof.compute.window.versions import known_until
+from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 from asof.declare.rows import time_of
-from asof.declare.sources import Source
 from asof.declare.tables import Table
 
 Times = NDArray[np.int64]
-
-ALWAYS = np.iinfo(np.int64).min
-"""Availability of the rows of a reference table's first load."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,8 @@ class Versions:
     """The versions of a table's rows that are not withdrawals, in rank order.
 
     A version is visible as of T when `known_from < T <= known_until`. `frame` holds the declared
-    columns; moments are microseconds since 1970-01-01 UTC. Rows of a reference table have no
-    event time.
+    columns; moments are microseconds since 1970-01-01 UTC. Rows of a reference table have event
+    time 0.
     """
 
     table: Table[Any]
@@ -38,6 +35,9 @@ class Versions:
     event_time: Times
     known_from: Times
     known_until: Times
+
+    def __len__(self) -> int:
+        return len(self.known_from)
 
     def visible(self, at: int) -> NDArray[np.bool_]:
         """Which versions are visible as of a moment."""
@@ -52,43 +52,55 @@ class Versions:
 
 
 def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
-    """Versions from rows as stored: the declared columns, `available_at`, `recorded`, `position`.
+    """The versions of a table from its rows as stored, with the columns that the house keeps.
 
     The version of a key is chosen over the whole table (LAW 2b), before any filter or window.
     """
-    available = stored["available_at"].to_numpy()
-    keys = list(table.keys)
     columns = [spec.name for spec in table.row.columns_]
-    key_codes = dense(stored, keys) if keys else np.arange(stored.height, dtype=np.int64)
-    withdrawn = _withdrawn(table, stored)
-    content = dense(stored.select(pl.all().is_null().name.suffix("_null"), pl.all().fill_null(
-        strategy="zero")).select(pl.all()), stored.columns[:0]) if not keys else _content(stored, columns, key_codes)  # fmt: skip
-    known_from, known_until = known(
-        key_codes if keys else None,
-        available,
-        stored["recorded"].to_numpy(),
-        stored["position"].to_numpy(),
-        withdrawn,
-        content,
-    )
-    name = time_of(table.row)
+    known_from = stored[AVAILABLE].to_numpy()
+    until = _until(table, stored, columns)
+    time = time_of(table.row)
     event_time = (
-        stored.select(evaluate_time(name)).to_series().to_numpy()
-        if name is not None
-        else np.zeros(stored.height, dtype=np.int64)
+        np.zeros(stored.height, dtype=np.int64)
+        if time is None
+        else stored[time].cast(pl.Int64).to_numpy()
     )
-    keep = ~withdrawn & (known_from < known_until)
-    found = Versions(
-        table,
-        stored.filter(keep).select(columns),
-        event_time[keep],
-        known_from[keep],
-        known_until[keep],
+    keep = ~stored[WITHDRAWN].to_numpy() & (known_from <= until)
+    found = Versions(table, stored.select(columns), event_time, known_from, until)
+    found = found if keep.all() else found.take(keep)
+    order = _rank(found)
+    return found if order is None else found.take(order)
+
+
+def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> Times:
+    """The last moment as of which each stored row is its key's version."""
+    keys = table.keys
+    if not keys or not stored.select(pl.struct(keys).is_duplicated().any()).item():
+        return np.full(stored.height, NEVER, dtype=np.int64)
+    rest = [name for name in columns if name not in keys]
+    return known_until(
+        dense(stored, keys),
+        stored[AVAILABLE].to_numpy(),
+        stored[RECORDED].to_numpy(),
+        stored[POSITION].to_numpy(),
+        stored[WITHDRAWN].to_numpy(),
+        content(stored, rest),
     )
-    return found.take(
-        rank_order(
-            found.event_time,
-            found.known_from,
-            found.frame.select([*keys, *(c for c in columns if c not in keys)]),
-        )
+
+
+def content(frame: pl.DataFrame, columns: Sequence[str]) -> Times:
+    """A code for each different combination of values, nulls being values too."""
+    if not columns:
+        return np.zeros(frame.height, dtype=np.int64)
+    known = frame.select(columns).unique(maintain_order=True).with_row_index("code_")
+    found = frame.select(columns).join(
+        known, on=list(columns), how="left", maintain_order="left", nulls_equal=True
     )
+    return found["code_"].cast(pl.Int64).to_numpy()
+
+
+def _rank(found: Versions) -> NDArray[np.int64] | None:
+    """The order by event time, availability, key and content; None where rows have it already."""
+    keys = list(found.table.keys)
+    rest = [name for name in found.frame.columns if name not in keys]
+    return rank_order(found.event_time, found.known_from, found.frame.select(*keys, *rest))

@@ -21,10 +21,11 @@ class Schedule:
     def __or__(self, other: Schedule) -> Schedule:
         if not isinstance(other, Schedule):
             return NotImplemented
-        return AnyOf((*_parts(self), *_parts(other)))
+        return AnyOf((*parts_of(self), *parts_of(other)))
 
 
-def _parts(schedule: Schedule) -> tuple[Schedule, ...]:
+def parts_of(schedule: Schedule) -> tuple[Schedule, ...]:
+    """The schedules that one is made of."""
     return schedule.parts if isinstance(schedule, AnyOf) else (schedule,)
 
 

@@ -1,0 +1,124 @@
+"""Outcomes: what became of each request, as of its due time and no later (LAW 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.compute.evaluate import evaluate
+from asof.compute.plan import answer, plan, visible_row
+from asof.compute.requests import Requests
+from asof.compute.table import Versions
+from asof.compute.window.contract import NEVER
+from asof.declare.expressions import Expression
+from asof.declare.labels import Label
+from asof.declare.windows import Aggregate, Span
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The label of each request, in the order of the requests.
+
+    `value` is NaN where nothing came by the due time. `due` and `known_at` (when what tells the
+    label became known; `NEVER` where nothing came) are microseconds; `late` marks requests whose
+    outcome came only after it was due.
+    """
+
+    value: Floats
+    due: Times
+    known_at: Times
+    late: Mask
+    fired: Times
+    until: int
+
+    def mature(self, at: int) -> Mask:
+        """Which requests are mature as of a moment: asked and due before it, and due by `until`."""
+        return (self.fired < at) & (self.due < at) & (self.due <= self.until)
+
+    def labelled(self, at: int, since: int | None = None) -> NDArray[np.int64]:
+        """Positions of the mature requests that have a label, asked from `since` on."""
+        chosen = self.mature(at) & ~np.isnan(self.value)
+        if since is not None:
+            chosen &= self.fired >= since
+        return np.flatnonzero(chosen)
+
+
+def due_times(label: Label[Any], asked: Requests) -> Times:
+    """When the label of each request is due."""
+    wait = label.constant_wait
+    if wait is not None:
+        return asked.at + wait.microseconds
+    if label.due is None:
+        raise TypeError("a label without a wait has a due time")
+    return asked.frame.select(evaluate(label.due).alias("due")).to_series().to_numpy()
+
+
+def outcomes(
+    label: Label[Any], asked: Requests, tables: Mapping[str, Versions], until: int, *, own: str
+) -> Outcomes:
+    """The label of every request; what came after `until` is not known to anybody."""
+    due = due_times(label, asked)
+    if label.span is None:
+        value, known_at, late = _of_row(label, asked, tables[label.joined.table.name], due)
+    else:
+        value = _of_window(label, asked, tables, due, own)
+        known_at = np.where(np.isnan(value), NEVER, due)
+        late = np.zeros(len(due), dtype=np.bool_)
+    return Outcomes(value, due, known_at, late, asked.fired, until)
+
+
+def _of_row(
+    label: Label[Any], asked: Requests, table: Versions, due: Times
+) -> tuple[Floats, Times, Mask]:
+    columns = [own for own, _ in label.joined.pairs]
+    values = asked.frame.select(
+        [evaluate(e).alias(str(number)) for number, (_, e) in enumerate(label.joined.pairs)]
+    )
+    condition = label.joined.condition
+    told = _numbers(table.frame, label.value)
+    if condition is not None:
+        kept = table.frame.select(evaluate(condition).fill_null(value=False)).to_series().to_numpy()
+        told = np.where(kept, told, np.nan)
+    # Available at the due time counts (6a), and a view as of T sees what is before T: ask just after.
+    at_due = visible_row(table, columns, values, due + 1)
+    at_last = visible_row(table, columns, values, np.full(len(due), NEVER - 1, dtype=np.int64))
+    if not len(told):
+        nothing = np.full(len(due), np.nan)
+        return nothing, np.full(len(due), NEVER), np.zeros(len(due), dtype=np.bool_)
+    value = np.where(at_due >= 0, told[at_due], np.nan)
+    later = np.where(at_last >= 0, told[at_last], np.nan)
+    known_at = np.where(np.isnan(value), NEVER, table.known_from[at_due])
+    return value, known_at, np.isnan(value) & ~np.isnan(later)
+
+
+def _of_window(
+    label: Label[Any], asked: Requests, tables: Mapping[str, Versions], due: Times, own: str
+) -> Floats:
+    """The aggregate of what happened in the window after `at`, as known at the due time."""
+    fact = label.value
+    wait = label.constant_wait
+    if not isinstance(fact, Aggregate) or wait is None:
+        raise TypeError("a label of a window is an aggregate with a wait")
+    # The kernel looks from one moment at rows and at what is known: from just after the due time
+    # the window lies so much further back.
+    back = wait.microseconds + 1
+    span = Span(fact.span.name, fact.span.start - back, fact.span.stop - back)
+    seen: Expression[Any, Any] = Aggregate(fact.joined, span, fact.statistic)
+    found = answer(plan([("label", seen)]), asked.frame, due + 1, tables, own=own)
+    value = _numbers(found, found.columns[0])
+    return np.where(np.isnan(value), np.nan, value > 0) if label.happens else value
+
+
+def _numbers(frame: pl.DataFrame, value: Expression[Any, Any] | str) -> Floats:
+    chosen = pl.col(value) if isinstance(value, str) else evaluate(value)
+    column = frame.select(chosen.cast(pl.Float64).fill_null(float("nan")))
+    return column.to_series().to_numpy().astype(np.float64)

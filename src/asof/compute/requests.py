@@ -1,0 +1,91 @@
+"""Requests: when each is asked, and with which version of its row (LAW 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.compute.evaluate import TICK, evaluate
+from asof.compute.schedule import moments
+from asof.compute.table import Versions
+from asof.declare.sources import Ticks
+from asof.declare.system import System
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests in the order (moment, key): the asked rows, when each was to be and was asked.
+
+    `frame` holds the columns of the asked row as it was when it was asked (and the tick's moment);
+    `keys` names those that identify a request. `at` is the declared moment, `fired` the moment of
+    the question: the first at which the row was known and its time had come.
+    """
+
+    frame: pl.DataFrame
+    keys: tuple[str, ...]
+    at: Times
+    fired: Times
+
+    def __len__(self) -> int:
+        return len(self.fired)
+
+    def take(self, rows: NDArray[Any]) -> Requests:
+        """Some of the requests: positions in their order, or a mask."""
+        frame = self.frame.filter(rows) if rows.dtype == np.bool_ else self.frame[rows]
+        return Requests(frame, self.keys, self.at[rows], self.fired[rows])
+
+
+def requests(system: System[Any], table: Versions, start: int, stop: int) -> Requests:
+    """All requests of a system with `start <= fired < stop`, from the versions of its table."""
+    if isinstance(system.requests, Ticks):
+        return _ticks(system.requests, table, start, stop)
+    at = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
+    fired = np.maximum(at, table.known_from)
+    # A version fires as it is taken or when its time comes, unless another has replaced it before.
+    asked = np.flatnonzero((fired <= table.known_until) & (fired < stop))
+    frame = table.frame[asked].with_columns(
+        pl.Series("at_", at[asked]),
+        pl.Series("fired_", fired[asked]),
+        pl.Series("known_", table.known_from[asked]),
+    )
+    keys = table.table.keys
+    frame = (
+        frame.sort("fired_", "known_", *keys)
+        .unique(subset=keys, keep="first", maintain_order=True)
+        .filter(pl.col("fired_") >= start)
+        .sort("fired_", *keys)
+    )
+    return Requests(
+        frame.drop("at_", "fired_", "known_"),
+        keys,
+        frame["at_"].to_numpy(),
+        frame["fired_"].to_numpy(),
+    )
+
+
+def _ticks(ticks: Ticks[Any], table: Versions, start: int, stop: int) -> Requests:
+    """One request for each visible row of the table at each moment."""
+    asked = moments(ticks.schedule, start, stop)
+    parts = [
+        table.frame.filter(table.visible(int(at))).with_columns(pl.lit(at, pl.Int64).alias(TICK))
+        for at in asked
+    ]
+    empty = table.frame.head(0).with_columns(pl.lit(0, pl.Int64).alias(TICK))
+    frame = pl.concat([empty, *parts]).sort(TICK, *table.table.keys)
+    fired = frame[TICK].to_numpy()
+    return Requests(frame, (*table.table.keys, TICK), fired, fired)
+
+
+def names(found: Requests) -> pl.Series:
+    """What each request is called: its key, parts joined by `/`."""
+    return found.frame.select(
+        pl.concat_str([pl.col(key).cast(pl.String) for key in found.keys], separator="/").alias(
+            "request"
+        )
+    ).to_series()

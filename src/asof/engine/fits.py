@@ -1,0 +1,112 @@
+"""Fits side by side: each a pure function of the history as of its trigger, one thread a fit."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.estimator import Fitted, fit
+from asof.compute.matrix import Matrix
+from asof.declare.metrics import Task
+from asof.engine.clock import CpuMeter
+from asof.engine.history import History
+from asof.engine.steps.train import Fit
+from asof.errors import AsofError
+
+Floats = NDArray[np.float64]
+
+
+class Fits:
+    """Fits as of triggers, some of which are known beforehand and then run side by side.
+
+    Use it as a context manager: leaving it stops the workers and removes what they shared.
+    """
+
+    def __init__(self, history: History, *, workers: int | None = None) -> None:
+        self._history = history
+        self._workers = workers or os.cpu_count() or 1
+        self._planned: list[int] = []
+        self._running: Iterator[Fit] | None = None
+        self._ready: dict[int, Fit] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running = None
+        self._stack.close()
+
+    def plan(self, triggers: Sequence[int]) -> None:
+        """Say which triggers will come, in their order."""
+        self._planned = list(triggers)
+
+    def fit(self, trigger: int) -> Fit:
+        """The fit as of a trigger; a failure is an answer too."""
+        if trigger not in self._ready and trigger in self._planned:
+            self._collect(trigger)
+        found = self._ready.pop(trigger, None)
+        return self._alone(trigger) if found is None else found
+
+    def _collect(self, trigger: int) -> None:
+        if self._running is None:
+            self._running = self._start()
+        for found in self._running:
+            self._ready[found.trigger] = found
+            if found.trigger == trigger:
+                return
+
+    def _start(self) -> Iterator[Fit]:
+        if self._workers == 1 or len(self._planned) == 1:
+            return (self._alone(trigger) for trigger in self._planned)
+        return self._side_by_side()
+
+    def _alone(self, trigger: int) -> Fit:
+        seen = self._history.training.matrix
+        return _fit(self._history.system.model, seen, *self._labelled(trigger))
+
+    def _labelled(self, trigger: int) -> tuple[NDArray[np.int64], Floats, Task, int]:
+        rows = self._history.training_rows(trigger)
+        return rows, self._history.outcomes.value[rows], self._history.system.task, trigger
+
+    def _side_by_side(self) -> Iterator[Fit]:
+        """Workers read the features from one file in memory, whatever their number."""
+        from joblib import Parallel, delayed
+
+        seen = self._history.training.matrix
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="asof-")))
+        np.save(folder / "features.npy", seen.values)
+        shared = Matrix(
+            seen.names, np.load(folder / "features.npy", mmap_mode="r"), seen.categories
+        )
+        model = self._history.system.model
+        results: Iterator[Fit] = Parallel(n_jobs=self._workers, return_as="generator")(
+            delayed(_fit)(model, shared, *self._labelled(trigger)) for trigger in self._planned
+        )
+        return results
+
+
+def _fit(
+    model: Any, seen: Matrix, rows: NDArray[np.int64], label: Floats, task: Task, trigger: int
+) -> Fit:
+    """One fit, measured; what the user's estimator raises becomes the reason of a failed one."""
+    from threadpoolctl import threadpool_limits
+
+    meter = CpuMeter()
+    try:
+        with meter.measured(), threadpool_limits(1):
+            fitted: Fitted = fit(model, seen.take(rows), label, task)
+    except AsofError as error:
+        return Fit(trigger, len(rows), None, meter.seconds, str(error), "")
+    except Exception as error:  # noqa: BLE001  the estimator's own code may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        return Fit(trigger, len(rows), None, meter.seconds, reason, traceback.format_exc())
+    return Fit(trigger, len(rows), fitted, meter.seconds)

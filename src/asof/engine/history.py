@@ -1,0 +1,178 @@
+"""History: a system's tables, requests and outcomes, looked at as of a moment.
+
+Everything here is a function of what was available as of the moment that it is asked for: features
+of a request as of the moment that serving would use, training sets as of their trigger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.compute.evaluate import evaluate
+from asof.compute.matrix import Matrix, matrix
+from asof.compute.outcomes import Outcomes, outcomes
+from asof.compute.plan import answer, plan, visible_row
+from asof.compute.requests import requests
+from asof.compute.schedule import microseconds, moments
+from asof.compute.table import Versions, versions
+from asof.declare.kept import ALWAYS
+from asof.declare.policies import BatchFeatures, BatchPredictions, Online
+from asof.declare.sources import Ticks
+from asof.declare.system import System
+from asof.engine.clock import CpuMeter
+from asof.errors import DataRefused
+from asof.stores.store import Store
+
+Times = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Tables = Mapping[str, Versions]
+
+
+def read_tables(system: System[Any], store: Store, *, offset: int | None = None) -> Tables:
+    """The versions of every table of a system as of a journal offset (default: now)."""
+    return {t.name: versions(t, store.rows(t, offset=offset)) for t in system.tables}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Features as serving, or training, sees them; requests that nobody could know are not covered.
+
+    `as_of` is the moment of each request's features.
+    """
+
+    features: pl.DataFrame
+    as_of: Times
+    covered: Mask
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The features as doubles."""
+        return matrix(self.features)
+
+
+class History:
+    """A system over its tables. `until` is the moment up to which the tables are complete."""
+
+    def __init__(self, system: System[Any], tables: Tables, until: int) -> None:
+        self.system = system
+        self.tables = tables
+        self.until = until
+        self.meter = CpuMeter()
+        asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+        self.asked = asked.name
+        self._plan = plan(system.features.columns)
+        self.requests = requests(system, tables[asked.name], self._from(), until)
+        if not len(self.requests):
+            raise DataRefused(
+                f"{system.name} has no request before {until}.",
+                found=f"{len(tables[asked.name]):,} rows of {asked.name}",
+                mend="Look whether at= and until= fit the data.",
+            )
+        self.outcomes: Outcomes = outcomes(
+            system.label, self.requests, tables, until, own=self.asked
+        )
+
+    def _from(self) -> int:
+        """The first event of any table: from there on ticks ask."""
+        first = [
+            int(t.event_time[0]) for t in self.tables.values() if len(t) and t.event_time.any()
+        ]
+        return min(first, default=0) if isinstance(self.system.requests, Ticks) else ALWAYS
+
+    @cached_property
+    def serving(self) -> Seen:
+        """Features as of the moments that serving uses."""
+        with self.meter.measured():
+            return self._seen(self.system.serving)
+
+    @cached_property
+    def training(self) -> Seen:
+        """Features that training sees: those of serving, unless trained fresh is asked for."""
+        serving = self.system.serving
+        if isinstance(serving, Online) or serving.trained == "aligned":
+            return self.serving
+        with self.meter.measured():
+            return self._seen(Online())
+
+    def _seen(self, serving: Online | BatchFeatures | BatchPredictions) -> Seen:
+        fired = self.requests.fired
+        if isinstance(serving, Online):
+            return self._answered(self.requests.frame, fired, np.ones(len(fired), dtype=np.bool_))
+        refreshes = moments(serving.schedule, int(fired[0]) - _LONGEST, int(fired[-1]) + 1)
+        ready = refreshes + serving.takes.microseconds
+        last = np.searchsorted(ready, fired, side="right") - 1
+        as_of = np.where(last >= 0, refreshes[np.maximum(last, 0)], ALWAYS)
+        if isinstance(serving, BatchFeatures):
+            return self._answered(self.requests.frame, as_of, np.ones(len(fired), dtype=np.bool_))
+        return self._candidates(serving, as_of)
+
+    def _candidates(self, serving: BatchPredictions, as_of: Times) -> Seen:
+        """Features of the requests that the last run knew of, with their rows as known then."""
+        table = self.tables[self.asked]
+        keys = list(table.table.keys)
+        rows = visible_row(table, keys, self.requests.frame.select(keys), as_of)
+        at = table.frame.select(evaluate(self.system.asked_at)).to_series().to_numpy() if not (
+            isinstance(self.system.requests, Ticks)) else np.zeros(0, dtype=np.int64)  # fmt: skip
+        planned = self.requests.at if isinstance(self.system.requests, Ticks) else at[rows]
+        covered = (rows >= 0) & (planned >= as_of) & (planned < as_of + serving.ahead.microseconds)
+        known = table.frame[np.maximum(rows, 0)]
+        extra = [name for name in self.requests.frame.columns if name not in known.columns]
+        frame = known.with_columns(self.requests.frame.select(extra))
+        return self._answered(frame, as_of, covered)
+
+    def _answered(self, asked: pl.DataFrame, as_of: Times, covered: Mask) -> Seen:
+        features = answer(self._plan, asked, as_of, self.tables, own=self.asked)
+        return Seen(features, as_of, covered)
+
+    def features(self, first: int, last: int) -> Matrix:
+        """Features of the requests `first` to `last` as serving sees them."""
+        return self.serving.matrix.take(slice(first, last))
+
+    def covered(self, first: int, last: int) -> Mask:
+        """Which of the requests `first` to `last` serving can know."""
+        return self.serving.covered[first:last]
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def training_rows(self, trigger: int) -> NDArray[np.int64]:
+        """Positions of the requests to train on as of a trigger, in their stated order."""
+        length = self.system.train.length
+        since = None if length is None else trigger - length.microseconds
+        rows = self.outcomes.labelled(trigger, since)
+        return rows[self.training.covered[rows]]
+
+    def matured(self, at: int) -> int:
+        """How many requests have a label that is mature as of a moment."""
+        return int(np.searchsorted(self._ripe, at, side="left"))
+
+    @cached_property
+    def _ripe(self) -> Times:
+        """When each labelled request was mature: just after it was asked and due."""
+        labelled = ~np.isnan(self.outcomes.value) & (self.outcomes.due <= self.until)
+        ripe = np.maximum(self.outcomes.fired, self.outcomes.due)[labelled]
+        return np.sort(ripe)
+
+
+_LONGEST = 40 * 86_400_000_000
+"""No schedule is longer than a month: so far back there is a refresh before any request."""
+
+
+def until_of(system: System[Any], store: Store) -> int:
+    """The moment up to which the history of a system is complete (LAW 6b)."""
+    if system.until is not None:
+        return microseconds(system.until)
+    fixed = store.fix_until(system.label.joined.table.name)
+    if fixed is None:
+        raise DataRefused(
+            f"Nothing is known of {system.label.joined.table.name}, where the labels come from.",
+            mend="Ingest its file, or declare until=.",
+        )
+    return fixed

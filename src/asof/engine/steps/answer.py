@@ -1,0 +1,75 @@
+"""Answer: each request by the model in service, or by the declared fallback (LAW 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.estimator import Fitted, predict
+from asof.compute.matrix import Matrix
+from asof.engine.clock import CpuMeter
+from asof.engine.messages import Message, Predicted, Requested
+from asof.engine.state import State
+from asof.engine.steps.train import Fit
+
+Floats = NDArray[np.float64]
+
+
+class Asked(Protocol):
+    """The requests, as far as they have to be answered."""
+
+    def __len__(self) -> int:
+        """How many requests there are."""
+        ...
+
+    def features(self, first: int, last: int) -> Matrix:
+        """Features of the requests `first` to `last`, as serving sees them."""
+        ...
+
+    def covered(self, first: int, last: int) -> NDArray[np.bool_]:
+        """Which of them serving can know: the others get the fallback."""
+        ...
+
+
+class Answer:
+    """Predicts batches of requests and keeps the predictions, in the order of the requests.
+
+    `predictions` is NaN for requests that were never answered, `models` -1 for them.
+    """
+
+    def __init__(self, asked: Asked, fits: Mapping[str, Fit], otherwise: float | None) -> None:
+        self._asked = asked
+        self._fits = fits
+        self._otherwise = otherwise
+        self.predictions: Floats = np.full(len(asked), np.nan)
+        self.models: NDArray[np.int32] = np.full(len(asked), -1, dtype=np.int32)
+        self.fallback: NDArray[np.bool_] = np.zeros(len(asked), dtype=np.bool_)
+        self.meter = CpuMeter()
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, state: State, message: Message) -> Iterator[Message]:
+        """Answer `Requested`."""
+        if not isinstance(message, Requested) or state.serving is None:
+            return
+        fitted = self._fits[state.serving].fitted
+        if fitted is None:
+            return
+        first, last = message.first, message.last
+        covered = self._asked.covered(first, last)
+        with self.meter.measured():
+            self.predictions[first:last] = self._predict(fitted, first, last, covered)
+        self.models[first:last] = self._numbers.setdefault(state.serving, int(state.serving[1:]))
+        self.fallback[first:last] = ~covered
+        yield Predicted(message.at, first, last, state.serving, int((~covered).sum()))
+
+    def _predict(self, fitted: Fitted, first: int, last: int, covered: NDArray[np.bool_]) -> Floats:
+        otherwise = fitted.training_mean if self._otherwise is None else self._otherwise
+        found = np.full(last - first, otherwise, dtype=np.float64)
+        features = self._asked.features(first, last)
+        if covered.all():
+            return predict(fitted, features)
+        found[covered] = predict(fitted, features.take(np.flatnonzero(covered)))
+        return found

@@ -1,0 +1,120 @@
+"""Find a declared system: the user's file, the system in it, and where its stores are."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from asof.declare.place import nearest
+from asof.declare.system import System
+from asof.errors import AsofError, UsageError
+
+
+@dataclass(frozen=True)
+class Project:
+    """A system, and the folder of the file that declares it.
+
+    `variant` is the system's name in the file, or "" for the one called `system`.
+    """
+
+    system: System[Any]
+    variant: str
+    question: str
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        """Where tables and models are kept."""
+        return self.folder / ".asof" / self.system.name
+
+    @property
+    def runs(self) -> Path:
+        """Where reports are written."""
+        return self.folder / "runs"
+
+
+def project(reference: str) -> Project:
+    """The system that `FILE` or `FILE:NAME` declares.
+
+    Raises:
+        UsageError: there is no such file, or no such system in it.
+        DeclarationError: the file declares what cannot mean anything.
+    """
+    path, _, name = reference.partition(":")
+    file = Path(path)
+    if not file.is_file():
+        near = [str(other) for other in file.parent.glob("*.py")] if file.parent.is_dir() else []
+        raise UsageError(
+            f"There is no file {path}.",
+            found=f"Python files beside it: {', '.join(sorted(near)) or 'none'}",
+            mend=nearest(path, near) or "Give the file that declares the system: system.py.",
+        )
+    module = _imported(file)
+    systems = {
+        key: value for key, value in vars(module).items() if isinstance(value, System)
+    }
+    system = _chosen(systems, name, path)
+    question = (module.__doc__ or "").strip().partition("\n")[0]
+    return Project(system, "" if name in ("", "system") else name, question, file.resolve().parent)
+
+
+def _imported(file: Path) -> ModuleType:
+    """Import the user's file under its own name, with its folder importable."""
+    folder = str(file.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{file} is not a Python file.", mend="Give the file that declares the system.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except AsofError:
+        raise
+    except Exception as error:
+        at = _line(error, file)
+        raise UsageError(
+            f"{file.name} cannot be imported.",
+            found=f"{type(error).__name__}: {error}",
+            mend=f"Mend it: python {file} shows the whole traceback.",
+            where=at,
+        ) from error
+    return module
+
+
+def _line(error: BaseException, file: Path) -> str:
+    """The line of the user's file at which an error came up."""
+    at, trace = "", error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            at = f"{file.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return f"{file.name}:{error.lineno}"
+    return at
+
+
+def _chosen(systems: dict[str, System[Any]], name: str, path: str) -> System[Any]:
+    names = sorted(systems)
+    if name:
+        if name in systems:
+            return systems[name]
+        raise UsageError(
+            f"{path} declares no system '{name}'.",
+            found=f"systems: {', '.join(names) or 'none'}",
+            mend=nearest(name, names) or "Declare it: name = asof.System(...).",
+        )
+    if "system" in systems:
+        return systems["system"]
+    if len(systems) == 1:
+        return next(iter(systems.values()))
+    raise UsageError(
+        f"{path} declares {len(systems) or 'no'} systems, and none is called 'system'.",
+        found=f"systems: {', '.join(names) or 'none'}",
+        mend=f"Say which: {path}:{names[0]}" if names else "Declare system = asof.System(...).",
+    )

@@ -1,0 +1,166 @@
+"""Backtest: a system's whole life replayed on its history, as a report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from asof.compute.interval import DRAWS
+from asof.compute.schedule import moment
+from asof.declare.system import System
+from asof.engine.clock import now
+from asof.engine.history import History, read_tables, until_of
+from asof.engine.ingest import ingest
+from asof.engine.messages import line
+from asof.engine.replay import Progress, Replayed, replay
+from asof.engine.reports import IngestReport
+from asof.engine.steps.train import Fit
+from asof.stores.store import Store
+from asof.study.facts import Life
+from asof.study.findings import document
+from asof.study.life import life_facts, predictions_frame
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A replayed life: `facts` for reading, `predictions` a frame with a row a request.
+
+    In a notebook it shows itself; `to_json()` gives the same facts, `save(folder)` writes the
+    report.
+    """
+
+    facts: Life
+    life: Replayed = field(repr=False)
+    ingested: tuple[IngestReport, ...] = ()
+
+    @property
+    def predictions(self) -> pl.DataFrame:
+        """One row a request: when it was asked, the answer, the model, the label."""
+        return predictions_frame(self.life)
+
+    def to_json(self) -> str:
+        """The facts, and what was counted from them, as one JSON document."""
+        return document(self.facts)
+
+    def html(self) -> str:
+        """The report as one self-contained page."""
+        from asof.study.report.page import page
+
+        return page(self.facts)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from asof.study.report.notebook import mimebundle
+
+        return mimebundle(self.facts)
+
+    def save(self, folder: Path) -> Path:
+        """Write report, facts, predictions and messages into `folder`, whole or not at all."""
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            (part / "report.html").write_text(self.html(), encoding="utf-8")
+            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
+            (part / "messages.jsonl").write_text(
+                "".join(map(line, self.life.log.messages)), encoding="utf-8"
+            )
+            self.predictions.write_parquet(part / "predictions.parquet")
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return folder / "report.html"
+
+
+def ingest_declared(system: System[Any], store: Store, base: Path) -> tuple[IngestReport, ...]:
+    """Load the declared files of a system; what is loaded already changes nothing."""
+    label = system.label.joined.table.name
+    return tuple(
+        ingest(table, store, now=now(), base=base, label=table.name == label)
+        for table in system.tables
+        if table.path is not None
+    )
+
+
+def backtest(
+    system: System[Any],
+    *,
+    base: Path | str = ".",
+    store: Store | None = None,
+    question: str = "",
+    draws: int = DRAWS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Replay a system's whole life on its history.
+
+    `base` is the folder in which the declared paths begin; tables and models are kept below it in
+    `.asof/`. `draws` resamples make an interval. `workers` fits run side by side (default: one a
+    core). Files that are not loaded yet are loaded first.
+
+    Raises:
+        DataRefused: a file was refused as a whole, or there is nothing to replay.
+    """
+    base = Path(base)
+    kept = store or Store(base / ".asof" / system.name)
+    try:
+        ingested = ingest_declared(system, kept, base)
+        offset = kept.journal.head()
+        tables = read_tables(system, kept, offset=offset)
+        history = History(system, tables, until_of(system, kept))
+        life = replay(history, progress=progress, workers=workers)
+        _register(kept, system, life, offset)
+        return Backtest(life_facts(life, kept, question=question, draws=draws), life, ingested)
+    finally:
+        if store is None:
+            kept.close()
+
+
+def _register(store: Store, system: System[Any], life: Replayed, offset: int) -> None:
+    """Keep every fitted model, with what it takes to fit it again."""
+    for name, fit in life.fits.items():
+        if fit.fitted is not None:
+            store.models.put(
+                fit.fitted, moment=fit.trigger, metadata=model_record(system, name, fit, offset)
+            )
+
+
+def model_record(system: System[Any], name: str, fit: Fit, offset: int) -> Mapping[str, Any]:
+    """What is kept beside a model: enough to ask the same question again (LAW 1d)."""
+    fitted = fit.fitted
+    if fitted is None:
+        raise TypeError(f"{name} was not fitted")
+    return {
+        "system": system.name,
+        "fingerprint": system.fingerprint,
+        "name": name,
+        "offset": offset,
+        "rows": fit.rows,
+        "columns": list(fitted.names),
+        "categories": {column: list(words) for column, words in fitted.categories.items()},
+        "libraries": _libraries(fitted.estimator),
+    }
+
+
+def _libraries(estimator: object) -> dict[str, str]:
+    """Versions of the libraries that the model's bits depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str] = {}
+    for package in ("asof", "numpy", "scikit-learn", type(estimator).__module__.partition(".")[0]):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def run_name(facts: Life, variant: str) -> str:
+    """The folder of a run: the day as of which it is told, the system, the variant."""
+    day = moment(facts.as_of).date().isoformat()
+    return "-".join(part for part in (day, facts.system, variant) if part)

@@ -1,0 +1,393 @@
+"""The facts of a replayed life: figures with intervals, models, labels, tables, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.compute.interval import DRAWS, Estimate, by_slot, estimate, paired
+from asof.compute.metric import Metric, metric
+from asof.compute.requests import names
+from asof.compute.slots import counts, finality, slots
+from asof.compute.window.contract import NEVER
+from asof.declare.policies import Online
+from asof.declare.sources import Reference
+from asof.declare.system import System
+from asof.engine.clock import cpu
+from asof.engine.messages import (
+    Deferred,
+    Message,
+    Promoted,
+    Trained,
+    TrainingBegan,
+    TrainingFailed,
+)
+from asof.engine.replay import Replayed
+from asof.stores.loads import Load
+from asof.stores.store import Store
+from asof.study.facts import (
+    CostFact,
+    Coverage,
+    DecisionFact,
+    FeatureFact,
+    Figure,
+    LabelFact,
+    Life,
+    MethodFact,
+    MetricFact,
+    ModelFact,
+    Series,
+    Slot,
+    SourceFact,
+)
+from asof.study.periods import Periods, civil_days, periods, zone_of
+from asof.study.words import retraining_words, serving_words
+from asof.study.yardsticks import yardsticks
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The requests of a life that are judged: scored ones, with day and slot, life order."""
+
+    metric: Metric
+    rows: Ints
+    value: Floats
+    day: Ints
+    slot: Ints
+    periods: Periods
+    draws: int
+
+
+def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int = DRAWS) -> Life:
+    """Everything that the report of a backtest says."""
+    history, system = life.history, life.history.system
+    zone = zone_of(system)
+    fired = history.requests.fired[life.first : life.last]
+    over = periods(life.start, int(fired[-1]), zone)
+    judged = _judged(life, over, zone, draws)
+    block = _block(judged, life.predictions)
+    served = _series(judged, "served", "served model", "served", life.predictions, None)
+    others = [
+        _series(judged, each.name, each.label, each.kind, each.predictions, life.predictions)
+        for each in yardsticks(life)
+    ]
+    loads = {table.name: store.loads.in_force(table.name) for table in system.tables}
+    return Life(
+        system=system.name,
+        fingerprint=system.fingerprint,
+        question=question,
+        metric=_metric(judged.metric),
+        zone=zone,
+        start=life.start,
+        end=int(over.edges[-1]),
+        as_of=_as_of(life),
+        until=history.until,
+        slot_words=over.words,
+        slots=_slots(life, judged),
+        series=(served, *others),
+        models=_models(life),
+        sources=tuple(_source(life, name, store, loads[name], over) for name in sorted(loads)),
+        features=_features(life),
+        labels=_labels(life),
+        cost=_cost(life),
+        decisions=tuple(_decisions(life.log.messages)),
+        serving=serving_words(system.serving),
+        retraining=retraining_words(system.retraining, system.train),
+        coverage=_coverage(life),
+        method=MethodFact(draws=draws, seed=0, block=block),
+        notes=tuple(_notes(system)),
+    )
+
+
+def _as_of(life: Replayed) -> int:
+    """The moment of the report: when the last request was asked, or history ends if earlier."""
+    last = int(life.history.requests.fired[life.last - 1]) + 1
+    return max(last, min(life.history.until, int(life.history.outcomes.due.max()) + 1))
+
+
+def _judged(life: Replayed, over: Periods, zone: str, draws: int) -> Judged:
+    outcomes = life.history.outcomes
+    inside = np.arange(life.first, life.last)
+    scored = outcomes.mature(_as_of(life))[inside] & ~np.isnan(outcomes.value[inside])
+    rows = inside[scored & ~np.isnan(life.predictions[inside])]
+    fired = life.history.requests.fired[rows]
+    return Judged(
+        metric(life.history.system.measured),
+        rows,
+        outcomes.value[rows],
+        civil_days(fired, zone),
+        slots(fired, over.edges),
+        over,
+        draws,
+    )
+
+
+def _series(
+    judged: Judged,
+    name: str,
+    label: str,
+    kind: Any,
+    predictions: Floats,
+    served: Floats | None,
+) -> Series:
+    p = predictions[judged.rows]
+    total = estimate(judged.metric, judged.value, p, judged.day, draws=judged.draws)
+    difference = None
+    if served is not None:
+        q = served[judged.rows]
+        difference = _figure(
+            paired(judged.metric, judged.value, q, p, judged.day, draws=judged.draws)
+        )
+    each = by_slot(
+        judged.metric,
+        judged.value,
+        p,
+        judged.day,
+        judged.slot,
+        len(judged.periods.edges) - 1,
+        draws=judged.draws,
+    )
+    return Series(name, label, kind, _figure(total), difference, tuple(map(_figure, each)))
+
+
+def _block(judged: Judged, served: Floats) -> str:
+    """The length of the resampled blocks of days, in words."""
+    found = estimate(
+        judged.metric, judged.value, served[judged.rows], judged.day, draws=judged.draws
+    )
+    days = max(found.block_length, 1.0)
+    return "1 day" if days == 1 else f"{days:.1f} days"
+
+
+def _figure(found: Estimate) -> Figure:
+    return Figure(found.value, found.low, found.high, found.n, found.why)
+
+
+def _metric(found: Metric) -> MetricFact:
+    bounded = found.unit == "probability scale"
+    return MetricFact(found.name, found.words, found.lower_is_better, bounded, found.task)
+
+
+def _slots(life: Replayed, judged: Judged) -> tuple[Slot, ...]:
+    history, edges = life.history, judged.periods.edges
+    fired = history.requests.fired[life.first : life.last]
+    due = history.outcomes.due[life.first : life.last]
+    value = history.outcomes.value[life.first : life.last]
+    as_of, k = _as_of(life), len(edges) - 1
+    slot = slots(fired, edges)
+    mature = history.outcomes.mature(as_of)[life.first : life.last]
+    final = finality(
+        fired, fired, due, edges,
+        until=history.until, as_of=as_of, share=history.system.final_share,
+    )  # fmt: skip
+    asked = counts(slot, k)
+    scored = counts(slot, k, among=mature & ~np.isnan(value))
+    never_came = counts(slot, k, among=mature & np.isnan(value))
+    known = mature & ~np.isnan(value)
+    sums = np.bincount(slot[known], weights=value[known], minlength=k)
+    return tuple(
+        Slot(
+            start=int(edges[i]),
+            stop=int(edges[i + 1]),
+            requests=int(asked[i]),
+            scored=int(scored[i]),
+            never_came=int(never_came[i]),
+            open=int(asked[i] - scored[i] - never_came[i]),
+            mature_share=float(final.mature_share[i]) if asked[i] else 0.0,
+            final=bool(final.final[i]),
+            outcome=float(sums[i] / scored[i]) if scored[i] else None,
+        )
+        for i in range(k)
+    )
+
+
+def _models(life: Replayed) -> tuple[ModelFact, ...]:
+    promoted: dict[str, Promoted] = {}
+    for message in life.log.messages:
+        if isinstance(message, Promoted):
+            promoted[message.model] = message
+    order = list(promoted)
+    return tuple(
+        ModelFact(
+            name=name,
+            trigger=fit.trigger,
+            active_from=promoted[name].at if name in promoted else None,
+            served_until=(
+                promoted[order[order.index(name) + 1]].at
+                if name in promoted and order.index(name) + 1 < len(order)
+                else None
+            ),
+            rows=fit.rows,
+            served=int((life.models == int(name[1:])).sum()),
+            cpu_seconds=fit.cpu_seconds,
+            status="promoted" if name in promoted else "failed",
+            reason=fit.reason.splitlines()[0] if fit.reason else "",
+        )
+        for name, fit in life.fits.items()
+    )
+
+
+def _source(
+    life: Replayed, name: str, store: Store, loads: Sequence[Load], over: Periods
+) -> SourceFact:
+    table = life.history.tables[name]
+    aside = [row for _, row in store.loads.quarantine(name)]
+    reasons: dict[str, int] = {}
+    for row in aside:
+        for reason in row.reasons:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    timed = len(table) and not isinstance(table.table, Reference)
+    keys = list(table.table.keys)
+    return SourceFact(
+        name=name,
+        rows=table.frame.select(keys).n_unique() if keys and len(table) else len(table),
+        versions=len(table),
+        quarantined=tuple(sorted(reasons.items(), key=lambda item: -item[1])),
+        quarantined_by_slot=_aside_by_slot(table.table, [dict(row.row) for row in aside], over),
+        files=len(loads),
+        earliest=int(table.event_time[0]) if timed else None,
+        latest=int(table.event_time[-1]) if timed else None,
+    )
+
+
+def _aside_by_slot(table: Any, rows: Sequence[Mapping[str, Any]], over: Periods) -> tuple[int, ...]:
+    """Quarantined rows by the slot of their event time, as far as they have a readable one."""
+    from asof.declare.rows import time_of
+
+    name = time_of(table.row)
+    if name is None or not rows:
+        return ()
+    at = [value for row in rows if isinstance(value := row.get(name), int)]
+    if not at:
+        return ()
+    return tuple(int(n) for n in counts(slots(np.array(at), over.edges), len(over.edges) - 1))
+
+
+def _features(life: Replayed) -> tuple[FeatureFact, ...]:
+    return tuple(
+        _feature(column.slice(life.first, life.last - life.first))
+        for column in life.history.serving.features.iter_columns()
+    )
+
+
+def _feature(column: pl.Series) -> FeatureFact:
+    missing = column.null_count() / max(len(column), 1)
+    if column.dtype == pl.String:
+        return FeatureFact(column.name, "category", missing, distinct=column.n_unique())
+    kind = "yes or no" if column.dtype == pl.Boolean else "number"
+    numbers = column.cast(pl.Float64).drop_nulls()
+    if not len(numbers):
+        return FeatureFact(column.name, kind, missing)
+    return FeatureFact(
+        column.name,
+        kind,
+        missing,
+        mean=float(numbers.mean()),  # type: ignore[arg-type]
+        low=float(numbers.min()),  # type: ignore[arg-type]
+        high=float(numbers.max()),  # type: ignore[arg-type]
+    )
+
+
+def _labels(life: Replayed) -> LabelFact:
+    outcomes, inside = life.history.outcomes, slice(life.first, life.last)
+    mature = outcomes.mature(_as_of(life))[inside]
+    value = outcomes.value[inside]
+    known = mature & ~np.isnan(value)
+    took = (outcomes.known_at - life.history.requests.fired)[inside][known]
+    took = took[outcomes.known_at[inside][known] != NEVER]
+    mean = float(value[known].mean()) if known.any() else None
+    binary = life.history.system.task == "binary"
+    return LabelFact(
+        mature=int(mature.sum()),
+        never_came=int((mature & np.isnan(value)).sum()),
+        late=int((outcomes.late[inside] & mature).sum()),
+        open=int((~mature).sum()),
+        half_known=int(np.quantile(took, 0.5)) if len(took) else None,
+        most_known=int(np.quantile(took, 0.99)) if len(took) else None,
+        positive_share=mean if binary else None,
+        mean=None if binary else mean,
+    )
+
+
+def _cost(life: Replayed) -> CostFact:
+    answered = int((life.models[life.first : life.last] >= 0).sum())
+    return CostFact(
+        fits=len(life.fits),
+        fit_cpu_seconds=sum(fit.cpu_seconds for fit in life.fits.values()),
+        predictions=answered,
+        predict_cpu_seconds=life.predict_cpu_seconds,
+        feature_cpu_seconds=life.history.meter.seconds,
+        total_cpu_seconds=cpu(),
+    )
+
+
+def _coverage(life: Replayed) -> Coverage:
+    inside = slice(life.first, life.last)
+    asked = life.last - life.first
+    unanswered = int((life.models[inside] < 0).sum())
+    fallback = int((life.fallback[inside] & (life.models[inside] >= 0)).sum())
+    return Coverage(asked, asked - fallback - unanswered, fallback, unanswered)
+
+
+def _decisions(messages: Sequence[Message]) -> list[DecisionFact]:
+    found: list[DecisionFact] = []
+    for message in messages:
+        match message:
+            case TrainingBegan(at=at, model=model, reason=reason):
+                found.append(DecisionFact(at, "train", f"{model}: {reason}", {"model": model}))
+            case Trained(model=model, rows=rows):
+                found.append(
+                    DecisionFact(
+                        message.at,
+                        "trained",
+                        f"{model} on {rows:,} rows",
+                        {"model": model, "rows": rows},
+                    )
+                )
+            case Promoted(at=at, model=model, reason=reason):
+                found.append(DecisionFact(at, "promoted", f"{model}: {reason}", {"model": model}))
+            case TrainingFailed(at=at, model=model, reason=reason, traceback=trace):
+                words = f"{model} failed, the model before it goes on: {reason.splitlines()[0]}"
+                found.append(
+                    DecisionFact(at, "failed", words, {"model": model, "traceback": trace})
+                )
+            case Deferred(at=at, reason=reason):
+                found.append(DecisionFact(at, "deferred", f"{reason}; a training is under way"))
+            case _:
+                pass
+    return found
+
+
+def _notes(system: System[Any]) -> list[str]:
+    always = [table.name for table in system.tables if isinstance(table, Reference)]
+    notes = [f"{name}: a reference table, taken as always known." for name in always]
+    if not isinstance(system.serving, Online) and system.serving.trained == "fresh":
+        notes.append("Trained on fresh features and served stale ones, as declared by name.")
+    return notes
+
+
+def predictions_frame(life: Replayed) -> pl.DataFrame:
+    """One row a request of the life: when asked, answer, model, label as of its due time."""
+    inside = slice(life.first, life.last)
+    history = life.history
+    return pl.DataFrame(
+        {
+            "request": names(history.requests)[inside],
+            "asked_at": pl.Series(history.requests.fired[inside]).cast(pl.Datetime("us", "UTC")),
+            "prediction": pl.Series(life.predictions[inside], nan_to_null=True),
+            "model": pl.Series(
+                [f"m{m}" if m >= 0 else None for m in life.models[inside]], dtype=pl.String
+            ),
+            "fallback": life.fallback[inside],
+            "label": pl.Series(history.outcomes.value[inside], nan_to_null=True),
+            "due": pl.Series(history.outcomes.due[inside]).cast(pl.Datetime("us", "UTC")),
+        }
+    )

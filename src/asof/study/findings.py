@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -74,6 +73,7 @@ class Findings:
     quarantined: int
     quarantined_in_life: int
     quarantine_reasons: int
+    quarantine_peak: int
     incomplete_features: int
     baselines: int
     fit_cpu_share: float | None
@@ -108,6 +108,7 @@ def findings(life: Life) -> Findings:
         quarantined=sum(rows for source in life.sources for _, rows in source.quarantined),
         quarantined_in_life=sum(sum(source.quarantined_by_slot) for source in life.sources),
         quarantine_reasons=len({why for source in life.sources for why, _ in source.quarantined}),
+        quarantine_peak=max(quarantined_by_slot(life), default=0),
         incomplete_features=sum(feature.missing_share > 0 for feature in life.features),
         baselines=sum(series.kind == "baseline" for series in life.series),
         fit_cpu_share=_share(life.cost.fit_cpu_seconds, life.cost.total_cpu_seconds or 0),
@@ -141,6 +142,12 @@ def strongest(life: Life) -> Series | None:
     return min(known, key=lambda series: sign * (series.total.value or 0.0), default=None)
 
 
+def quarantined_by_slot(life: Life) -> list[int]:
+    """The quarantined rows of each slot, all sources together."""
+    counted = [source.quarantined_by_slot for source in life.sources if source.quarantined_by_slot]
+    return [sum(rows) for rows in zip(*counted, strict=True)]
+
+
 def _verdict(difference: Figure | None, *, lower_is_better: bool) -> tuple[Verdict, str]:
     if difference is None:
         return "not identifiable", "no paired difference was computed"
@@ -172,14 +179,12 @@ def _extreme(life: Life, *, worst: bool) -> Extreme | None:
     ]
     if len(final) < 3:
         return None
-    highest = worst == life.metric.lower_is_better
+    sign = 1 if worst == life.metric.lower_is_better else -1
 
     def where(series: Series) -> int | None:
-        shown = [index for index in final if series.slots[index].value is not None]
-        if not shown:
-            return None
-        pick: Callable[..., int] = max if highest else min
-        return pick(shown, key=lambda index: series.slots[index].value)
+        shown = [(sign * (series.slots[index].value or 0.0), -index)
+                 for index in final if series.slots[index].shown]  # fmt: skip
+        return -max(shown)[1] if shown else None
 
     index = where(life.served)
     if index is None:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from asof.study.report import numbers, text
-from asof.units import SECOND
+from asof.units import DAY, HOUR, SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,11 @@ def value_labels(values: Sequence[float], *, bounded: bool) -> list[str]:
     return [numbers.Scale(places, bounded).level(value) if value else "0" for value in values]
 
 
-_UNITS = ("hour", "hour3", "hour6", "day", "day2", "week", "week2", "month", "month3", "year")
+_LENGTHS = {
+    "hour": HOUR, "hour3": 3 * HOUR, "hour6": 6 * HOUR, "day": DAY, "day2": 2 * DAY,
+    "week": 7 * DAY, "week2": 14 * DAY, "month": 30 * DAY, "month3": 91 * DAY, "year": 365 * DAY,
+}  # fmt: skip
+_UNITS = tuple(_LENGTHS)
 
 
 def time_marks(start: int, stop: int, zone: str, place: Line, most: int) -> list[Mark]:
@@ -84,10 +89,7 @@ def time_marks(start: int, stop: int, zone: str, place: Line, most: int) -> list
     >>> [mark.label for mark in time_marks(0, 31_000_000_000_000, "UTC", axis, 12)][:3]
     ['Jan 1970', 'Feb', 'Mar']
     """
-    for unit in _UNITS:
-        moments = list(_moments(start, stop, zone, unit))
-        if len(moments) <= most or unit == "year":
-            break
+    unit, moments = _grain(start, stop, zone, most)
     spans = unit in {"month", "year"}
     marks: list[Mark] = []
     for index, when in enumerate(moments):
@@ -98,12 +100,21 @@ def time_marks(start: int, stop: int, zone: str, place: Line, most: int) -> list
     return _thin(marks, place)
 
 
+def _grain(start: int, stop: int, zone: str, most: int) -> tuple[str, list[datetime]]:
+    """The finest unit with at most `most` moments, and the moments."""
+    for unit in _UNITS:
+        if (stop - start) / _LENGTHS[unit] <= 3 * most:
+            moments = list(_moments(start, stop, zone, unit))
+            if len(moments) <= most:
+                return unit, moments
+    return "year", list(_moments(start, stop, zone, "year"))
+
+
 def _thin(marks: list[Mark], place: Line) -> list[Mark]:
     """The same marks, every so many of them named, none beyond the ends or over another."""
     for stride in range(1, len(marks) + 1):
         named = [mark for mark in marks[::stride] if _inside(mark, place)]
-        gaps = zip(named, named[1:], strict=False)
-        if all(b.middle - a.middle > _half(a) + _half(b) + 6 for a, b in gaps):
+        if all(b.middle - a.middle > _half(a) + _half(b) + 6 for a, b in pairwise(named)):
             break
     else:
         return []

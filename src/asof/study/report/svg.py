@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from asof.study.report import text as face
-
 
 class Sheet:
     """SVG under construction.
 
     >>> sheet = Sheet(200)
     >>> sheet.text(4, 12, "a < b", "b")
-    >>> sheet.svg(40, "life", "A title.", "A description.")[-30:]
-    '12" class="b">a &lt; b</text></svg>'
+    >>> sheet.svg(40, "life", "A title.", "A description.")[-25:]
+    '"b">a &lt; b</text></svg>'
     """
 
     def __init__(self, width: float) -> None:
@@ -131,8 +129,3 @@ def spread(wanted: Sequence[float], gap: Sequence[float], low: float, high: floa
         found[index] = min(found[index], edge - gap[index])
         edge = found[index]
     return found
-
-
-def fits(words: str, room: float, size: float = 12) -> bool:
-    """Whether `words` have room."""
-    return face.width(words, size) <= room

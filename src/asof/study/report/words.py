@@ -165,7 +165,7 @@ def story(life: Life, found: Findings) -> list[Said]:
         *_retraining_words(life, found),
         *_baseline_words(life, found),
         *_worst_words(life, found),
-        *_model_words(life, found),
+        *_model_words(found),
         *_label_words(life, found),
         *_coverage_words(life, found),
         *_quarantine_words(found),
@@ -267,7 +267,7 @@ def _worst_words(life: Life, found: Findings) -> Iterator[Said]:
     yield Said(text, scale(life).level(worst.value), rest)
 
 
-def _model_words(life: Life, found: Findings) -> Iterator[Said]:
+def _model_words(found: Findings) -> Iterator[Said]:
     if found.fits == 0:
         yield Said("No model was fitted.")
     elif found.failed == found.fits:
@@ -353,12 +353,16 @@ def method(life: Life) -> list[str]:
     made = life.method
     as_of, until = (numbers.moment(when, life.zone) for when in (life.as_of, life.until))
     return [
-        f"Intervals: 95%, bootstrap over blocks of {made.block}, "
-        f"{numbers.many(made.draws, 'draw')}, seed {made.seed}; differences are paired on the same "
-        "requests and taken before rounding.",
+        (
+            f"Intervals: 95%, bootstrap over blocks of {made.block}, "
+            f"{numbers.many(made.draws, 'draw')}, seed {made.seed}; differences are paired on the "
+            "same requests and taken before rounding."
+        ),
         f"As of {as_of}; outcomes complete up to {until}. Declaration {life.fingerprint}.",
-        "Not covered: requests that are still open and those whose outcome never came are in no "
-        "figure. A replay does not show what the system's own answers would have changed.",
+        (
+            "Not covered: requests that are still open and those whose outcome never came are in "
+            "no figure. A replay does not show what the system's own answers would have changed."
+        ),
         *life.notes,
     ]
 
@@ -402,3 +406,26 @@ def _gain_interval(life: Life, other: Series, *, turned: bool = False) -> str:
     if life.metric.lower_is_better == turned:
         low, high = -high, -low
     return scale(life).interval(low, high)
+
+
+def decision_words(life: Life) -> list[Said]:
+    """How many decisions there were, by kind."""
+    kinds: dict[str, int] = {}
+    for decision in life.decisions:
+        kinds[decision.kind] = kinds.get(decision.kind, 0) + 1
+    if not kinds:
+        return []
+    counted = ", ".join(f"{kind} {numbers.count(times)}" for kind, times in kinds.items())
+    return [Said(f"{numbers.many(len(life.decisions), 'decision')}: {counted}.")]
+
+
+def feature_words(life: Life, found: Findings) -> list[Said]:
+    """How many columns there are, and where values are missing."""
+    columns = numbers.many(len(life.features), "feature")
+    if not found.incomplete_features:
+        return [Said(f"{columns}; no value is missing.")]
+    most = max(life.features, key=lambda feature: feature.missing_share)
+    part = numbers.share(most.missing_share)
+    count = numbers.count(found.incomplete_features)
+    verb = "has" if found.incomplete_features == 1 else "have"
+    return [Said(f"{columns}, {count} {verb} missing values; most in {most.name}, {part}.")]

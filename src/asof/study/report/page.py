@@ -1,0 +1,96 @@
+"""The report as one HTML file: no request, no script, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from asof.study.facts import Life
+from asof.study.findings import Findings, findings
+from asof.study.report import tables, tokens, words
+from asof.study.report.life import draw
+
+WIDTHS = (("wide", 1136), ("middle", 688), ("narrow", 328))
+"""The drawings of a page: for windows from 1200 px, from 720 px, and below."""
+
+_BODY = """
+html{background:LIGHTPAPER}
+@media (prefers-color-scheme:dark){:root:not([data-theme]){background:DARKPAPER}}
+:root[data-theme="dark"]{background:DARKPAPER}
+body{margin:0}
+main{max-width:1136px;margin:0 auto;padding:44px 0 64px}
+.wide,.middle{display:none}
+.narrow svg{margin:0 auto}
+@media (max-width:719px){main{padding:24px 16px 40px}.asof h1{font-size:20px;line-height:26px}}
+@media (min-width:720px){.narrow{display:none}.middle{display:block}main{padding:40px 16px 56px}
+ main{max-width:720px}}
+@media (min-width:1200px){.middle{display:none}.wide{display:block}main{max-width:1168px}}
+@media print{.asof{LIGHT}html{background:none}.wide,.narrow{display:none}.middle{display:block}
+ main{max-width:688px;padding:0}section,figure,tr{break-inside:avoid}
+ .scroll{overflow:visible}details::details-content{content-visibility:visible;display:block}}
+"""
+
+
+def page(life: Life) -> str:
+    """The report of a life."""
+    found = findings(life)
+    story = words.story(life, found)
+    drawings = [(kind, Markup(draw(life, found, width))) for kind, width in WIDTHS]  # noqa: S704
+    return _template().render(
+        system=life.system,
+        title=words.title(life, found),
+        subtitle=words.subtitle(life, found),
+        question=life.question,
+        css=Markup(style() + colours(_BODY) + tokens.DRAWING),  # noqa: S704
+        drawings=[] if words.no_picture(life, found) else drawings,
+        no_picture=words.no_picture(life, found),
+        slots=tables.slots(life),
+        lead=story[:2],
+        story=story[2:],
+        serving=life.serving,
+        retraining=life.retraining,
+        series=tables.series(life, found),
+        sections=_sections(life, found),
+        method=words.method(life),
+    )
+
+
+def _sections(life: Life, found: Findings) -> list[tuple[tables.Table, list[words.Said]]]:
+    return [
+        (tables.decisions(life), words.decision_words(life)),
+        (tables.models(life), []),
+        (tables.sources(life), []),
+        (tables.quarantine(life), []),
+        (tables.features(life), words.feature_words(life, found)),
+        (tables.cost(life), []),
+    ]
+
+
+def style() -> str:
+    """The style sheet of whatever stands in `.asof`, page or notebook."""
+    return colours(files(__package__).joinpath("page.css").read_text(encoding="utf-8"))
+
+
+def colours(sheet: str) -> str:
+    """A style sheet with the tokens filled in."""
+    for name, value in (
+        ("LIGHTPAPER", tokens.PAPER.light),
+        ("DARKPAPER", tokens.PAPER.dark),
+        ("LIGHT", tokens.variables("light")),
+        ("DARK", tokens.variables("dark")),
+        ("FONT", tokens.STACK),
+        ("MONO", tokens.MONO),
+    ):
+        sheet = sheet.replace(name, value)
+    return sheet
+
+
+@cache
+def _template() -> Template:
+    """The page's template."""
+    loader = PackageLoader("asof.study", "report")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    return made.get_template("page.html.j2")

@@ -16,8 +16,8 @@ The interval is the percentile interval of the resamples, with three amendments:
 - ends beyond the metric's range are cut back to it.
 
 Coverage, measured on means of simulated autoregressive days (correlation of neighbours 0, .3, .6;
-400 lives each): 306 days 96, 96, 93 %; 100 days 96, 93, 91 %; 40 days 93, 90, 88 %; 14 days 95,
-91, 75 %. Two weeks of days that hang together cannot show how much they do.
+1,000 lives each): 306 days 96, 94, 94 %; 100 days 96, 92, 90 %; 40 days 97, 95, 92 %; 14 days 97,
+91, 81 %. Two weeks of days that hang together cannot show how much they do.
 
 Where the days are too few for that there is no interval but a `why`.
 """
@@ -53,9 +53,9 @@ MIN_DAYS = 8
 """Fewer days than these give no interval over a life: their likeness must be measured too."""
 
 MIN_BLOCKS = 4
-"""Nor do fewer blocks. A higher bar would not be more careful: it would keep those short lives in
-which the correlation happened to be underrated (14 days, correlation .6: 58 % covered for a bar of
-8 blocks, 75 % for 4)."""
+"""Nor do fewer blocks. A higher bar would not be more careful: of short lives it would keep those
+whose correlation happened to be underrated (14 days with a correlation of .6: 58 % covered behind
+a bar of 8 blocks, 75 % and more behind 4)."""
 
 MIN_DAYS_OF_SLOT = 6
 """Fewer days than these give no interval in one slot: five days have 126 different resamples."""
@@ -115,7 +115,7 @@ def paired(
     return _estimate(metric, y, (q, p), day, _Scheme(draws, seed))
 
 
-def by_slot(  # noqa: PLR0917 - what each row says, then how to resample
+def by_slot(
     metric: Metric,
     y: Floats,
     p: Floats,
@@ -132,8 +132,9 @@ def by_slot(  # noqa: PLR0917 - what each row says, then how to resample
     `slot` int[n] is 0 to slots - 1, or -1 for rows in none. A week holds 7 days, and from 7 days
     nobody can tell how alike neighbours are, so within a slot single days are resampled: the
     interval says how much the figure hangs on the days that the slot happened to hold, taken as
-    independent. Hours are not used instead: hours of a day share what made the day. A slot of
-    fewer than 6 days has a value and a `why`.
+    independent (7 such days: it covers 95 %; with a correlation of .3 between neighbours 87 %).
+    Hours are not used instead: hours of a day share what made the day. A slot of fewer than 6
+    days has a value and a `why`.
 
     >>> from asof.compute.metric import metric
     >>> day = np.repeat(np.arange(9), 5)

@@ -1,0 +1,250 @@
+"""All the questions of a batch, group by group, each group's in the order of their moments."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from asof.compute.window.contract import NEVER, Codes, Floats, Moments
+from asof.compute.window.grouping import sort_places
+from asof.compute.window.jit import (
+    F8SSS,
+    I4S,
+    I8,
+    I8S,
+    I8SSS,
+    READ_F8SS,
+    READ_I4SS,
+    READ_I8S,
+    VOID,
+    compiled,
+)
+from asof.compute.window.state import (
+    COUNT,
+    HIGH,
+    LOW,
+    STATE,
+    State,
+    advance,
+    answer,
+    forget,
+    hide,
+    show,
+)
+from asof.compute.window.visible import is_set, lay_out
+
+
+class Source(NamedTuple):
+    """The rows as they were handed in; `known_until` and `key` may be empty."""
+
+    event_time: Moments
+    known_from: Moments
+    known_until: Moments
+    values: Floats
+    codes: Codes
+    key: Moments
+
+
+class Bench(NamedTuple):
+    """Room for one group beside its `State`, as long as the largest group."""
+
+    known_from: Moments
+    known_until: Moments
+    key: Moments
+    shown: Codes
+    """int32, places in the order in which they become visible."""
+    ended: Codes
+    """int32, places that end, in that order."""
+    by_key: Codes
+    """int32, places in the order of their keys."""
+    spare: Codes
+    local: Codes
+    """int32, for every code of every code column its place in `counters`, -1 for none yet."""
+    base: Moments
+    """int64[d], where each code column begins in `local`."""
+
+
+SOURCE = types.NamedTuple((READ_I8S, READ_I8S, READ_I8S, READ_F8SS, READ_I4SS, READ_I8S), Source)
+BENCH = types.NamedTuple((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S), Bench)
+
+
+@compiled(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
+def _gather(
+    source: Source, order: Codes, start: int, size: int, state: State, bench: Bench
+) -> None:
+    """Copy a group's rows to the bench, codes renumbered within the group."""
+    for place in range(size):
+        row = order[start + place]
+        state.event_time[place] = source.event_time[row]
+        bench.known_from[place] = source.known_from[row]
+    for place in range(size):
+        ends = source.known_until.shape[0] > 0
+        bench.known_until[place] = source.known_until[order[start + place]] if ends else NEVER
+    for column in range(state.values.shape[0]):
+        for place in range(size):
+            state.values[column, place] = source.values[column, order[start + place]]
+    used = 0
+    for column in range(state.codes.shape[0]):
+        for place in range(size):
+            code = source.codes[column, order[start + place]]
+            if code < 0:
+                state.codes[column, place] = -1
+                continue
+            at = bench.base[column] + code
+            if bench.local[at] < 0:
+                bench.local[at] = used
+                used += 1
+            state.codes[column, place] = bench.local[at]
+    if source.key.shape[0] > 0:
+        for place in range(size):
+            bench.key[place] = source.key[order[start + place]]
+
+
+@compiled(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
+def _clear(source: Source, order: Codes, start: int, size: int, state: State, bench: Bench) -> None:
+    """Make state and bench as if no group had been there: hidden, empty, no code known."""
+    for column in range(state.codes.shape[0]):
+        for place in range(size):
+            code = source.codes[column, order[start + place]]
+            if code >= 0:
+                bench.local[bench.base[column] + code] = -1
+    for span in range(state.reach.shape[0]):
+        forget(state, span)
+        state.reach[span, LOW] = 0
+        state.reach[span, HIGH] = 0
+        state.reach[span, COUNT] = 0
+
+
+@compiled(VOID, STATE, I8)
+def empty(state: State, size: int) -> None:
+    """Lay out bits and minima for `size` places, all hidden."""
+    words = lay_out(state.bit_levels, size, 6, 6)
+    entries = lay_out(state.tree_levels, size, 4, 0)
+    state.bits[:, :words] = 0
+    state.tree[:, :entries] = math.inf
+
+
+@compiled(I8, BENCH, I8)
+def _by_moment(bench: Bench, size: int) -> int:
+    """Put places in the order in which they become visible and in which they end; how many end."""
+    tidy = True
+    for place in range(size):
+        bench.shown[place] = place
+        if place > 0 and bench.known_from[place] < bench.known_from[place - 1]:
+            tidy = False
+    if not tidy:
+        sort_places(bench.known_from, bench.shown, bench.spare, size)
+    ended = 0
+    for place in range(size):
+        if bench.known_until[place] != NEVER:
+            bench.ended[ended] = place
+            ended += 1
+    sort_places(bench.known_until, bench.ended, bench.spare, ended)
+    return ended
+
+
+@compiled(I8, STATE, BENCH, I8, I8)
+def _hide_own(state: State, bench: Bench, own: int, size: int) -> int:
+    """Hide the visible rows of a key, their places kept in `spare`; how many."""
+    low = 0
+    high = size
+    while low < high:
+        middle = (low + high) >> 1
+        if bench.key[bench.by_key[middle]] < own:
+            low = middle + 1
+        else:
+            high = middle
+    count = 0
+    while low < size and bench.key[bench.by_key[low]] == own:
+        place = bench.by_key[low]
+        if is_set(state.bits, 0, place):
+            hide(state, place)
+            bench.spare[count] = place
+            count += 1
+        low += 1
+    return count
+
+
+@compiled(VOID, STATE, BENCH, I4S, READ_I8S, READ_I8S, I8, I8, I8, I8SSS, F8SSS)
+def _answer_group(
+    state: State,
+    bench: Bench,
+    questions: Codes,
+    at: Moments,
+    own: Moments,
+    size: int,
+    begin: int,
+    end: int,
+    counts: Moments,
+    floats: Floats,
+) -> None:
+    """Answer the questions `begin` to `end` about the group of `size` rows on the bench."""
+    spare = np.empty(3, dtype=np.float64)
+    ends = _by_moment(bench, size)
+    if own.shape[0] > 0:
+        for place in range(size):
+            bench.by_key[place] = place
+        sort_places(bench.key, bench.by_key, bench.spare, size)
+    shown = 0
+    ended = 0
+    for to in range(begin, end):
+        moment = at[questions[to]]
+        while shown < size and bench.known_from[bench.shown[shown]] < moment:
+            place = bench.shown[shown]
+            if bench.known_until[place] >= moment:
+                show(state, place)
+            shown += 1
+        while ended < ends and bench.known_until[bench.ended[ended]] < moment:
+            if is_set(state.bits, 0, bench.ended[ended]):
+                hide(state, bench.ended[ended])
+            ended += 1
+        advance(state, moment, size)
+        away = 0
+        if own.shape[0] > 0 and own[questions[to]] >= 0:
+            away = _hide_own(state, bench, own[questions[to]], size)
+        answer(state, counts, floats, to, spare)
+        for i in range(away):
+            show(state, bench.spare[i])
+
+
+@compiled(VOID, SOURCE, I4S, I8S, I4S, I8S, READ_I8S, READ_I8S, STATE, BENCH, I8SSS, F8SSS)
+def answer_groups(
+    source: Source,
+    order: Codes,
+    starts: Moments,
+    questions: Codes,
+    question_starts: Moments,
+    at: Moments,
+    own: Moments,
+    state: State,
+    bench: Bench,
+    counts: Moments,
+    floats: Floats,
+) -> None:
+    """Answer the questions of every asked group, in the order of `questions`.
+
+    order, starts: the rows' numbers by group, and where each group begins; questions,
+    question_starts: the same for the questions, each group's in the order of the moments `at`.
+    The latest and first rows are answered by their numbers.
+    """
+    edges = counts.shape[1] - 2
+    for group in range(starts.shape[0] - 1):
+        begin = question_starts[group]
+        end = question_starts[group + 1]
+        if begin == end:
+            continue
+        start = starts[group]
+        size = starts[group + 1] - start
+        empty(state, size)
+        _gather(source, order, start, size, state, bench)
+        _answer_group(state, bench, questions, at, own, size, begin, end, counts, floats)
+        if edges > state.codes.shape[0]:
+            for span in range(state.reach.shape[0]):
+                for edge in range(edges, edges + 2):
+                    for to in range(begin, end):
+                        if counts[span, edge, to] >= 0:
+                            counts[span, edge, to] = order[start + counts[span, edge, to]]
+        _clear(source, order, start, size, state, bench)

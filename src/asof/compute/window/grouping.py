@@ -1,0 +1,66 @@
+"""Rows and questions by group, in their order: a stable counting sort, and one for moments."""
+
+from __future__ import annotations
+
+from asof.compute.window.contract import Codes, Moments
+from asof.compute.window.jit import I4S, I8, I8S, READ_I4S, READ_I8S, U1, VOID, compiled
+
+
+@compiled(VOID, READ_I4S, I8S)
+def count_groups(group: Codes, counts: Moments) -> None:
+    """Count how often each group occurs; nulls and groups beyond the counts do not."""
+    for code in group:
+        if 0 <= code < counts.shape[0]:
+            counts[code] += 1
+
+
+@compiled(VOID, READ_I4S, READ_I4S, I8S, I4S)
+def place_groups(group: Codes, turn: Codes, cursor: Moments, order: Codes) -> None:
+    """Write the numbers 0, 1 ... (or, if given, in the order `turn`) group by group.
+
+    `cursor` is where each group goes on, -1 for one that is not kept.
+    """
+    for i in range(group.shape[0]):
+        member = turn[i] if turn.shape[0] > 0 else i
+        code = group[member]
+        if 0 <= code < cursor.shape[0] and cursor[code] >= 0:
+            order[cursor[code]] = member
+            cursor[code] += 1
+
+
+@compiled(U1, READ_I8S)
+def in_order(moments: Moments) -> bool:
+    """Whether moments never decrease."""
+    falls = 0
+    for i in range(1, moments.shape[0]):
+        falls += moments[i] < moments[i - 1]
+    return falls == 0
+
+
+@compiled(VOID, I8S, I4S, I4S, I8)
+def sort_places(moments: Moments, places: Codes, spare: Codes, size: int) -> None:
+    """Sort the first `size` places by their moment, stably: a merge sort from the bottom up.
+
+    What is in order already costs one comparison a place and level.
+    """
+    width = 1
+    while width < size:
+        for low in range(0, size - width, 2 * width):
+            middle = low + width
+            high = min(middle + width, size)
+            if moments[places[middle - 1]] <= moments[places[middle]]:
+                continue
+            left = low
+            right = middle
+            for to in range(low, high):
+                if right >= high or (
+                    left < middle and moments[places[left]] <= moments[places[right]]
+                ):
+                    spare[to] = places[left]
+                    left += 1
+                else:
+                    spare[to] = places[right]
+                    right += 1
+            for to in range(low, high):
+                places[to] = spare[to]
+        width *= 2

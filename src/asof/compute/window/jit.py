@@ -1,0 +1,45 @@
+"""The one seam to Numba, which has no types of its own: compiled functions keep their Python ones.
+
+Each function is compiled for one written signature, once on a machine (the result is cached
+beside the module), and runs without the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit, types
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+I4 = types.int32
+I8 = types.int64
+F8 = types.float64
+U1 = types.boolean
+VOID = types.void
+
+# Arrays in C order: written to, and (from Arrow, say) only read.
+I4S = types.Array(I4, 1, "C")
+I8S = types.Array(I8, 1, "C")
+F8S = types.Array(F8, 1, "C")
+I4SS = types.Array(I4, 2, "C")
+I8SS = types.Array(I8, 2, "C")
+F8SS = types.Array(F8, 2, "C")
+I8SSS = types.Array(I8, 3, "C")
+F8SSS = types.Array(F8, 3, "C")
+READ_I4S = types.Array(I4, 1, "C", readonly=True)
+READ_I8S = types.Array(I8, 1, "C", readonly=True)
+READ_I4SS = types.Array(I4, 2, "C", readonly=True)
+READ_F8SS = types.Array(F8, 2, "C", readonly=True)
+
+
+def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
+    """Compile a function for one signature. Floats are added in the order written (no fastmath)."""
+    return cast("Callable[[F], F]", njit(result(*arguments), cache=True, nogil=True))
+
+
+def emitted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is written in LLVM instructions: what Python's integers cannot say."""
+    return cast("Callable[..., Any]", intrinsic(function))

@@ -1,0 +1,55 @@
+"""Rank order: the order of rows in which `latest` and `first` are taken, whatever way they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asof.compute.window.contract import Moments
+from asof.compute.window.grouping import in_order
+
+
+def rank_order(
+    event_time: Moments, known_from: Moments, ties: Sequence[npt.NDArray[Any]]
+) -> Moments | None:
+    """The order by event time, then availability, then `ties`; None if the rows stand in it.
+
+    `ties` are arrays that sort as the key and then the content do (codes, numbers), the most
+    telling first; they are read only for rows with equal times. Rows that are equal in all of
+    them keep their order, which no value depends on.
+
+    >>> rank_order(np.array([2, 1, 1]), np.array([5, 9, 9]), [np.array([0, 8, 7])]).tolist()
+    [2, 1, 0]
+    """
+    order: Moments | None = None
+    if not _stands(event_time, known_from):
+        if in_order(known_from):
+            order = np.argsort(event_time, kind="stable")
+        else:
+            order = np.lexsort((known_from, event_time))
+        event_time = event_time[order]
+        known_from = known_from[order]
+    equal = (event_time[1:] == event_time[:-1]) & (known_from[1:] == known_from[:-1])
+    if not ties or not equal.any():
+        return order
+    tied = np.zeros(len(event_time), dtype=np.bool_)
+    tied[1:] |= equal
+    tied[:-1] |= equal
+    places = np.flatnonzero(tied)
+    rows = places if order is None else order[places]
+    within = (*(tie[rows] for tie in reversed(ties)), known_from[places], event_time[places])
+    if order is None:
+        order = np.arange(len(event_time), dtype=np.int64)
+    order[places] = rows[np.lexsort(within)]
+    return order
+
+
+def _stands(event_time: Moments, known_from: Moments) -> bool:
+    """Whether rows stand in the order of their two times already."""
+    if not in_order(event_time):
+        return False
+    same = event_time[1:] == event_time[:-1]
+    return not bool((same & (known_from[1:] < known_from[:-1])).any())

@@ -1,0 +1,223 @@
+"""Exact sums: values as whole multiples of a quantum, in integers of 128 and 256 bits.
+
+A sum of integers does not depend on the order of its terms and forgets what is taken away again,
+so a window's sum is a function of the set of its rows. A value is taken apart by its bits,
+rounded once (half to even) to a whole number k of quanta, and added; the sum is rounded once to a
+double. |k| < 2^96; with fewer than 2^31 rows the sum of k needs fewer than 127 bits, the sum of
+k^2 fewer than 223, and n * sum(k^2) - sum(k)^2, from which the standard deviation follows without
+cancellation, fewer than 255: nothing can overflow. What is larger is for `afresh`.
+
+An accumulator is eight int64 words: sum of k (2 words), sum of k^2 (4), how many values, and how
+many of them were too large (low half) or were changed by the rounding (high half).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from asof.compute.window.contract import Moments
+from asof.compute.window.jit import F8, I8, I8S, U1, VOID, compiled, emitted
+
+WORDS = 8
+KNOWN = 6
+ODD = 7
+LARGE = 1
+"""What one value that is too large adds to the word `ODD`."""
+ROUNDED = 1 << 32
+"""What one value that the quantum has changed adds to the word `ODD`."""
+MAGNITUDE = 96
+"""Values of 2^96 quanta and more are too large."""
+
+I64 = ir.IntType(64)
+I128 = ir.IntType(128)
+I256 = ir.IntType(256)
+
+
+def _pointer(context: Any, builder: Any, array: Any, value: Any, index: Any) -> Any:
+    """The address of a word of an int64 array."""
+    data = cgutils.create_struct_proxy(array)(context, builder, value=value).data
+    return builder.gep(data, [index], source_etype=I64)
+
+
+def _load(builder: Any, pointer: Any, kind: Any) -> Any:
+    return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=8, typ=kind)
+
+
+def _update(builder: Any, pointer: Any, kind: Any, term: Any, negative: Any) -> None:
+    """Add a term to the integer at the address, or take it away."""
+    address = builder.bitcast(pointer, kind.as_pointer())
+    old = builder.load(address, align=8, typ=kind)
+    new = builder.select(negative, builder.sub(old, term), builder.add(old, term))
+    builder.store(new, address, align=8)
+
+
+@emitted
+def _add_term(_typing: Any, words: Any, at: Any, whole: Any, shift: Any, negative: Any) -> Any:
+    """Add whole * 2^shift (taken away if negative) to the 128 bits at `at`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, index, m, s, sign = arguments
+        pointer = _pointer(context, builder, signature.args[0], array, index)
+        term = builder.shl(builder.zext(m, I128), builder.zext(s, I128))
+        _update(builder, pointer, I128, term, sign)
+        return context.get_dummy_value()
+
+    return types.void(words, at, whole, shift, negative), code
+
+
+@emitted
+def _add_square(_typing: Any, words: Any, at: Any, whole: Any, shift: Any, negative: Any) -> Any:
+    """Add (whole * 2^shift)^2 (taken away if negative) to the 256 bits at `at`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, index, m, s, sign = arguments
+        pointer = _pointer(context, builder, signature.args[0], array, index)
+        long = builder.zext(m, I128)
+        square = builder.zext(builder.mul(long, long), I256)
+        twice = builder.shl(builder.zext(s, I256), ir.Constant(I256, 1))
+        _update(builder, pointer, I256, builder.shl(square, twice), sign)
+        return context.get_dummy_value()
+
+    return types.void(words, at, whole, shift, negative), code
+
+
+def _to_double(builder: Any, wide: Any) -> Any:
+    """A 256-bit integer rounded once to a double, half to even."""
+    sign = builder.icmp_signed("<", wide, ir.Constant(I256, 0))
+    size = builder.select(sign, builder.neg(wide), wide)
+    zeros = builder.ctlz(size, ir.Constant(ir.IntType(1), 0))
+    high = builder.shl(size, zeros)  # the leading one at the top; zero stays zero
+    top = builder.trunc(builder.lshr(high, ir.Constant(I256, 192)), I64)
+    below = builder.icmp_unsigned("!=", builder.shl(high, ir.Constant(I256, 64)), I256(0))
+    mantissa = builder.lshr(top, I64(11))
+    rest = builder.and_(top, I64(0x7FF))
+    odd = builder.trunc(mantissa, ir.IntType(1))
+    over = builder.icmp_unsigned(">", rest, I64(0x400))
+    tie = builder.icmp_unsigned("==", rest, I64(0x400))
+    up = builder.or_(over, builder.and_(tie, builder.or_(below, odd)))
+    mantissa = builder.add(mantissa, builder.zext(up, I64))
+    whole = builder.uitofp(mantissa, ir.DoubleType())  # at most 2^53: exact
+    # Times 2^(255 - zeros - 52), a double made from its exponent's bits; 0 * 2^-53 is 0.
+    exponent = builder.sub(I64(255 - 52 + 1023), builder.trunc(zeros, I64))
+    scale = builder.bitcast(builder.shl(exponent, I64(52)), ir.DoubleType())
+    result = builder.fmul(whole, scale)
+    return builder.select(sign, builder.fneg(result), result)
+
+
+@emitted
+def _sum_in_quanta(_typing: Any, words: Any, at: Any) -> Any:
+    """The 128 bits at `at` as a double."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *arguments)
+        return _to_double(builder, builder.sext(_load(builder, pointer, I128), I256))
+
+    return types.float64(words, at), code
+
+
+@emitted
+def _spread_in_quanta(_typing: Any, words: Any, at: Any, count: Any) -> Any:
+    """count * sum(k^2) - sum(k)^2 of the accumulator at `at`, exact, as a double."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, index, n = arguments
+        first = _pointer(context, builder, signature.args[0], array, index)
+        second = builder.gep(first, [I64(2)], source_etype=I64)
+        total = builder.sext(_load(builder, first, I128), I256)
+        squares = builder.mul(builder.zext(n, I256), _load(builder, second, I256))
+        return _to_double(builder, builder.sub(squares, builder.mul(total, total)))
+
+    return types.float64(words, at, count), code
+
+
+@emitted
+def bits_of(_typing: Any, value: Any) -> Any:
+    """The bits of a double, as an int64."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], I64)
+
+    return types.int64(value), code
+
+
+@emitted
+def double_of(_typing: Any, bits: Any) -> Any:
+    """The double whose bits an int64 holds."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(bits), code
+
+
+@compiled(F8, I8)
+def power_of_two(exponent: int) -> float:
+    """2^exponent for an exponent of a normal double, -1022 to 1023."""
+    return double_of((exponent + 1023) << 52)
+
+
+@compiled(VOID, I8S, I8, F8, I8, I8, U1)
+def accumulate(
+    words: Moments, at: int, value: float, quantum: int, sign: int, squares: bool
+) -> None:
+    """Add a value that is not NaN (sign 1) to the accumulator at `at`, or withdraw it (-1)."""
+    bits = bits_of(value)
+    exponent = (bits >> 52) & 0x7FF
+    whole = bits & 0xFFFFFFFFFFFFF
+    if exponent == 0:
+        exponent = 1  # a subnormal has no hidden bit
+    else:
+        whole |= 0x10000000000000
+    shift = exponent - 1075 - quantum
+    words[at + KNOWN] += sign
+    if shift > MAGNITUDE - 53:
+        words[at + ODD] += sign * LARGE
+        return
+    if shift < 0:
+        cut = min(-shift, 60)
+        lost = whole & ((1 << cut) - 1)
+        whole >>= cut
+        half = 1 << (cut - 1)
+        if lost > half or (lost == half and whole & 1 == 1):
+            whole += 1
+        if lost != 0:
+            words[at + ODD] += sign * ROUNDED
+        shift = 0
+    _add_term(words, at, whole, shift, (bits < 0) != (sign < 0))
+    if squares:
+        _add_square(words, at + 2, whole, shift, sign < 0)
+
+
+@compiled(I8, I8S, I8)
+def large_values(words: Moments, at: int) -> int:
+    """How many values of the accumulator are too large for it."""
+    return words[at + ODD] & (ROUNDED - 1)
+
+
+@compiled(F8, I8S, I8, I8)
+def total_of(words: Moments, at: int, quantum: int) -> float:
+    """The sum of an accumulator without large values, rounded once."""
+    return _sum_in_quanta(words, at) * power_of_two(quantum)
+
+
+@compiled(F8, I8S, I8, I8)
+def deviation_of(words: Moments, at: int, quantum: int) -> float:
+    """The standard deviation (n - 1) of an accumulator, or NaN where the integers cannot tell.
+
+    They cannot where a value is too large, or where values were rounded to the quantum and their
+    spread is under 2^31 quanta: rounding moves the deviation by at most one quantum, which must
+    stay below 1e-9 of it. Needs at least two values.
+    """
+    if large_values(words, at) > 0:
+        return math.nan
+    n = words[at + KNOWN]
+    variance = _spread_in_quanta(words, at, n) / (np.float64(n) * np.float64(n - 1))
+    if words[at + ODD] >= ROUNDED and variance < 4611686018427387904.0:  # 2^62
+        return math.nan
+    return math.sqrt(variance) * power_of_two(quantum)

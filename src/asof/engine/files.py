@@ -135,23 +135,37 @@ def _read(table: Table[Any], path: Path) -> pl.DataFrame:
 
 
 def _read_csv(table: Table[Any], path: Path) -> pl.DataFrame:
-    """Without a prepare all is text, and the contract says what it means; texts stay texts.
+    """Without a prepare all is text, and the contract says what it means.
 
-    A column declared as a text keeps its leading zeros in any case. With a prepare the types of
-    the others are inferred from the whole file.
+    With one, the type of each column is inferred from all of its values; a column declared as a
+    text stays one in any case, with its leading zeros.
     """
-    nulls = list(table.nulls) or None
+    words = pl.read_csv(path, infer_schema=False, null_values=list(table.nulls) or None)
     if table.prepare is None:
-        return pl.read_csv(path, infer_schema=False, null_values=nulls)
-    header = pl.read_csv(path, n_rows=0, infer_schema=False).columns
-    texts = {
-        spec.name: pl.String()
-        for spec in table.row.columns_
-        if spec.type is str and spec.name in header
-    }
-    return pl.read_csv(
-        path, infer_schema_length=None, schema_overrides=texts or None, null_values=nulls
+        return words
+    texts = {spec.name for spec in table.row.columns_ if spec.type is str}
+    return pl.DataFrame(
+        [column if column.name in texts else _inferred(column) for column in words.iter_columns()]
     )
+
+
+def _inferred(words: pl.Series) -> pl.Series:
+    """Whole numbers, numbers, or true and false, if every value says so; else the texts.
+
+    Several times quicker than the reader's own inference over a whole file.
+    """
+    if words.null_count() == len(words):
+        return words
+    for kind in (pl.Int64, pl.Float64):
+        for part in (words.head(1000), words):
+            values = part.cast(kind, strict=False)
+            if values.null_count() > part.null_count():
+                break
+        else:
+            return values
+    if words.head(1000).is_in(["true", "false"]).all() and words.is_in(["true", "false"]).all():
+        return words == "true"
+    return words
 
 
 def _null_words(frame: pl.DataFrame, table: Table[Any]) -> pl.DataFrame:

@@ -110,8 +110,9 @@ class ModelFact:
 class SourceFact:
     """One table as it was read.
 
-    `quarantined` is (reason, rows); `quarantined_by_slot` counts the quarantined rows of each slot
-    of the life (empty if there are none: the rest lies outside). `earliest` and `latest` are event
+    `quarantined` is (reason, rows); `quarantined_rows` counts a row with two reasons once (None: no
+    row has two). `quarantined_by_slot` counts the quarantined rows of each slot of the life (empty
+    if there are none: the rest lies outside). `earliest` and `latest` are event
     times, None for a reference table.
     """
 
@@ -123,6 +124,14 @@ class SourceFact:
     files: int = 1
     earliest: int | None = None
     latest: int | None = None
+    quarantined_rows: int | None = None
+
+    @property
+    def aside(self) -> int:
+        """How many rows are in quarantine."""
+        if self.quarantined_rows is not None:
+            return self.quarantined_rows
+        return sum(rows for _, rows in self.quarantined)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def findings(life: Life) -> Findings:
         scored_share=_share(scored, requests),
         never_came_share=_share(never_came, requests),
         fallback_share=_share(life.coverage.fallback, life.coverage.asked),
-        quarantined=sum(rows for source in life.sources for _, rows in source.quarantined),
+        quarantined=sum(source.aside for source in life.sources),
         quarantined_in_life=sum(sum(source.quarantined_by_slot) for source in life.sources),
         quarantine_reasons=len({why for source in life.sources for why, _ in source.quarantined}),
         quarantine_peak=max(quarantined_by_slot(life), default=0),

@@ -41,21 +41,24 @@ class Mark:
 
 
 def nice(low: float, high: float, most: int) -> list[float]:
-    """Round values that enclose [low, high], at most `most` of them.
+    """Round values in [low, high], at least two and at most `most` of them.
 
-    >>> nice(0.21, 0.78, 7)
-    [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    >>> nice(0.17, 0.78, 7)
+    [0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
     """
-    if high <= low:
-        low, high = low - (abs(low) or 1) * 0.1, high + (abs(high) or 1) * 0.1
     size = 10.0 ** math.floor(math.log10((high - low) / most))
-    for times in (1, 2, 2.5, 5, 10, 20, 25, 50):
+    found: list[float] = []
+    for times in (1, 2, 2.5, 3, 5, 10, 20, 25, 50):
         step = times * size
-        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        if last - first + 1 <= most:
+        places = max(0, 2 - math.floor(math.log10(step)))
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        within = [round(index * step, places) for index in range(first, last + 1)]
+        if found and len(within) < 2:
             break
-    places = max(0, 2 - math.floor(math.log10(step)))
-    return [round(index * step, places) for index in range(first, last + 1)]
+        found = within
+        if len(within) <= most:
+            break
+    return found
 
 
 def value_labels(values: Sequence[float], *, bounded: bool) -> list[str]:

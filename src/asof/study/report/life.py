@@ -33,12 +33,14 @@ def draw(life: Life, found: Findings, width: float) -> str:
     """The life as SVG, `width` px wide, or "" where `words.no_picture` says why there is none."""
     if words.no_picture(life, found):
         return ""
-    values, labels = _value_axis(life)
+    span = _value_range(life)
+    values = nice(*span, 7)
+    labels = value_labels(values, bounded=life.metric.bounded)
     counts = strips.count_labels(life)
     ticks = max(text.width(label) for label in [*labels, *counts])
     here = frame(life, found, width, ticks)
     sheet = Sheet(width)
-    y = _metric_panel(sheet, here, values, labels)
+    y = _metric_panel(sheet, here, span, dict(zip(values, labels, strict=True)))
     y = strips.models(sheet, here, y)
     y = strips.labels(sheet, here, y)
     y = strips.quarantine(sheet, here, y)
@@ -66,8 +68,8 @@ def drawn(life: Life) -> list[tuple[Series, str]]:
     return chosen
 
 
-def _value_axis(life: Life) -> tuple[list[float], list[str]]:
-    """The values named on the axis of the metric, and their names."""
+def _value_range(life: Life) -> tuple[float, float]:
+    """The values that the axis of the metric spans, with a margin."""
     served = [figure.value for figure in life.served.slots if figure.value is not None]
     low, high = min(served), max(served)
     reach = REACH * max(high - low, 0.02 * abs(high), 1e-12)
@@ -77,10 +79,9 @@ def _value_axis(life: Life) -> tuple[list[float], list[str]]:
         for figure in series.slots
         for value in _extent(figure, band=series.kind == "served")
     ]
-    low = max(low - reach, min([low, *others]))
-    high = min(high + reach, max([high, *others]))
-    values = nice(low, high, 7)
-    return values, value_labels(values, bounded=life.metric.bounded)
+    low, high = max(low - reach, min([low, *others])), min(high + reach, max([high, *others]))
+    margin = 0.03 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
 
 
 def _extent(figure: Figure, *, band: bool) -> Iterator[float]:
@@ -88,14 +89,16 @@ def _extent(figure: Figure, *, band: bool) -> Iterator[float]:
     yield from (value for value in reached if value is not None)
 
 
-def _metric_panel(sheet: Sheet, here: Frame, values: list[float], labels: list[str]) -> float:
+def _metric_panel(
+    sheet: Sheet, here: Frame, span: tuple[float, float], named: dict[float, str]
+) -> float:
     life = here.life
     y = _metric_heading(sheet, here)
     top = y + 24
     tall = 244.0 if here.wide else 216.0
-    axis = Line(values[0], values[-1], top + tall, top)
+    axis = Line(*span, top + tall, top)
     strips.grid(sheet, here, top, top + tall)
-    for value, label in zip(values, labels, strict=True):
+    for value, label in named.items():
         at = axis(value)
         sheet.path(f"M{px(here.place.start)} {px(at)}H{px(here.place.stop)}", "grid")
         sheet.text(here.place.start - 8, at + 4, label, "e")
@@ -106,8 +109,8 @@ def _metric_panel(sheet: Sheet, here: Frame, values: list[float], labels: list[s
     _band(sheet, axis, lines[-1].steps, inside)
     for line in lines:
         _line(sheet, axis, line, inside)
-    _end_labels(sheet, here, lines, axis, values)
-    _notes(sheet, here, lines, axis, values)
+    _end_labels(sheet, here, lines, axis)
+    _notes(sheet, here, lines, axis)
     return top + tall + 46
 
 
@@ -156,14 +159,12 @@ def _line(sheet: Sheet, axis: Line, line: Drawn, inside: str) -> None:
     sheet.path(young, "hollow", inside)
 
 
-def _end_labels(
-    sheet: Sheet, here: Frame, lines: list[Drawn], axis: Line, values: list[float]
-) -> None:
+def _end_labels(sheet: Sheet, here: Frame, lines: list[Drawn], axis: Line) -> None:
     """The name and total of each line at its end, led there where they had to give way."""
     ends = [next((step for step in reversed(line.steps) if step), None) for line in lines]
     named = [(line, end) for line, end in zip(lines, ends, strict=True) if end]
-    at = [axis(min(max(end.value, values[0]), values[-1])) for _, end in named]
-    low, high = axis(values[-1]), axis(values[0])
+    at = [axis(min(max(end.value, axis.low), axis.high)) for _, end in named]
+    low, high = axis.stop, axis.start
     places = spread(at, [38.0] * len(at), low - 8, high + 24)
     print_as = words.scale(here.life)
     for (line, end), start, place in zip(named, at, places, strict=True):
@@ -181,10 +182,10 @@ def _end_labels(
             sheet.text(x, place + 28, f"overall {level}" if here.room > 90 else level)
 
 
-def _notes(sheet: Sheet, here: Frame, lines: list[Drawn], axis: Line, values: list[float]) -> None:
+def _notes(sheet: Sheet, here: Frame, lines: list[Drawn], axis: Line) -> None:
     """The highest and the lowest slot served, named outside the band, with a leader."""
     lower = here.life.metric.lower_is_better
-    top, bottom = axis(values[-1]), axis(values[0])
+    top, bottom = axis.stop, axis.start
     if here.found.slots < 6:
         return
     for extreme, kind, above in (

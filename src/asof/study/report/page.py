@@ -35,27 +35,49 @@ main{max-width:1136px;margin:0 auto;padding:44px 0 64px}
 
 
 def page(life: Life) -> str:
-    """The report of a life."""
+    """The report of a life, a whole HTML document."""
     found = findings(life)
     story = words.story(life, found)
-    drawings = [(kind, Markup(draw(life, found, width))) for kind, width in WIDTHS]  # noqa: S704
-    return _template().render(
+    drawings = [(kind, _markup(draw(life, found, width))) for kind, width in WIDTHS]
+    return _template("page.html.j2").render(
+        **_head(life, found),
         system=life.system,
-        title=words.title(life, found),
-        subtitle=words.subtitle(life, found),
-        question=life.question,
-        css=Markup(style() + colours(_BODY) + tokens.DRAWING),  # noqa: S704
+        css=_markup(style() + colours(_BODY) + tokens.DRAWING),
         drawings=[] if words.no_picture(life, found) else drawings,
-        no_picture=words.no_picture(life, found),
         slots=tables.slots(life),
-        lead=story[:2],
         story=story[2:],
         serving=life.serving,
         retraining=life.retraining,
-        series=tables.series(life, found),
         sections=_sections(life, found),
-        method=words.method(life),
     )
+
+
+def fragment(life: Life) -> str:
+    """The head of the report as a `<div class="asof">` for a notebook."""
+    found = findings(life)
+    return _template("fragment.html.j2").render(
+        **_head(life, found),
+        css=_markup(style() + tokens.DRAWING),
+        drawing=_markup(draw(life, found, WIDTHS[1][1])),
+    )
+
+
+def _head(life: Life, found: Findings) -> dict[str, object]:
+    """What page and fragment both show."""
+    return {
+        "title": words.title(life, found),
+        "subtitle": words.subtitle(life, found),
+        "question": life.question,
+        "no_picture": words.no_picture(life, found),
+        "lead": words.two_sentences(life, found),
+        "series": tables.series(life, found),
+        "method": words.method(life),
+    }
+
+
+def _markup(made_here: str) -> Markup:
+    """What this package drew, every text in it escaped where it was drawn."""
+    return Markup(made_here)  # noqa: S704
 
 
 def _sections(life: Life, found: Findings) -> list[tuple[tables.Table, list[words.Said]]]:
@@ -71,7 +93,7 @@ def _sections(life: Life, found: Findings) -> list[tuple[tables.Table, list[word
 
 def style() -> str:
     """The style sheet of whatever stands in `.asof`, page or notebook."""
-    return colours(files(__package__).joinpath("page.css").read_text(encoding="utf-8"))
+    return colours(files("asof.study.report").joinpath("page.css").read_text(encoding="utf-8"))
 
 
 def colours(sheet: str) -> str:
@@ -89,8 +111,10 @@ def colours(sheet: str) -> str:
 
 
 @cache
-def _template() -> Template:
-    """The page's template."""
+def _templates() -> Environment:
     loader = PackageLoader("asof.study", "report")
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    return made.get_template("page.html.j2")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+
+
+def _template(name: str) -> Template:
+    return _templates().get_template(name)

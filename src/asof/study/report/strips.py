@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asof.study.facts import Life, ModelFact
 from asof.study.findings import quarantined_by_slot
 from asof.study.report import numbers, text
-from asof.study.report.axis import Line, nice, value_labels
+from asof.study.report.axis import Line, nice
 from asof.study.report.frame import Bin, Frame
 from asof.study.report.svg import Sheet, px
 
@@ -135,14 +135,17 @@ def _mark(sheet: Sheet, x: float, y: float, kind: str) -> None:
 # --- labels --------------------------------------------------------------------------------------
 
 
+def _most(life: Life) -> int:
+    return max(2, *(slot.requests for slot in life.slots))
+
+
 def _count_values(life: Life) -> list[float]:
-    largest = max(slot.requests for slot in life.slots)
-    return nice(0, max(2, largest), 3) if largest > 2 else [0, 1, 2]
+    return [value for value in nice(0, _most(life), 3) if value == int(value)]
 
 
 def count_labels(life: Life) -> list[str]:
     """What stands on the axis of the labels."""
-    return value_labels(_count_values(life), bounded=False)
+    return [numbers.count(int(value)) for value in _count_values(life)]
 
 
 def labels(sheet: Sheet, here: Frame, y: float) -> float:
@@ -156,10 +159,9 @@ def labels(sheet: Sheet, here: Frame, y: float) -> float:
         top = _label_row(sheet, here, top + 4)
     top += 8
     tall = 66.0
-    values = _count_values(life)
-    axis = Line(values[0], values[-1], top + tall, top)
+    axis = Line(0, _most(life), top + tall, top)
     grid(sheet, here, top, top + tall)
-    for value, label in zip(values, count_labels(life), strict=True):
+    for value, label in zip(_count_values(life), count_labels(life), strict=True):
         at = axis(value)
         sheet.path(f"M{px(here.place.start)} {px(at)}H{px(here.place.stop)}", "grid")
         sheet.text(here.place.start - 8, at + 4, label, "e tick")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from asof.study.facts import Evidence, FeatureFact, Figure, Life, ModelFact, Series
@@ -27,7 +28,7 @@ class Table:
     bars: tuple[float, ...] = field(default=())
 
 
-def _table(name: str, columns: str, rows: list[tuple[str, ...]], what: str) -> Table:
+def _table(name: str, columns: str, rows: Sequence[tuple[str, ...]], what: str) -> Table:
     """A table whose heads stand in `columns`, `|` between them, `>` before those of numbers."""
     heads = [head.strip() for head in columns.split("|")]
     right = tuple(head.startswith(">") for head in heads)

@@ -1,0 +1,71 @@
+"""Artifacts are named by their hash, and refused if they are not what was registered."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from asof.errors import StoreError, UsageError
+
+
+@pytest.fixture
+def fitted():
+    x = np.array([[0.0], [1.0], [2.0], [3.0]])
+    return LogisticRegression().fit(x, [0, 0, 1, 1])
+
+
+def test_a_model_comes_back_with_its_metadata(store, fitted):
+    kept = store.models.put(fitted, moment=7, metadata={"columns": ["x"], "rows": 4}, run=1)
+    estimator, model = store.models.get(kept.id)
+    assert model == kept
+    assert model.metadata == {"columns": ["x"], "rows": 4}
+    assert np.array_equal(estimator.coef_, fitted.coef_)
+
+
+def test_the_same_fit_is_the_same_model(store, fitted):
+    one, two = (store.models.put(fitted, moment=7, metadata={"a": 1}) for _ in range(2))
+    assert one == two
+    assert store.models.list() == [one]
+    other = store.models.put(fitted, moment=8, metadata={"a": 1})
+    assert other.id != one.id
+    assert other.artifact == one.artifact
+    assert store.models.list(run=3) == []
+
+
+def test_the_beginning_of_an_id_is_enough(store, fitted):
+    kept = store.models.put(fitted, moment=7, metadata={})
+    assert store.models.find(kept.id[:6]) == kept
+    with pytest.raises(UsageError, match="No model has the id 'zzz'"):
+        store.models.get("zzz")
+    store.models.put(fitted, moment=8, metadata={})
+    with pytest.raises(UsageError, match="More than one"):
+        store.models.find("")
+
+
+def test_an_artifact_with_another_hash_is_not_loaded(store, fitted):
+    kept = store.models.put(fitted, moment=7, metadata={})
+
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("it was unpickled",))
+
+    path = store.directory / "models" / kept.artifact
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(StoreError, match="not what was registered"):
+        store.models.get(kept.id)
+    store.models.put(fitted, moment=7, metadata={})  # registering again mends it
+    assert store.models.get(kept.id)[1] == kept
+    path.unlink()
+    with pytest.raises(StoreError, match="read model"):
+        store.models.get(kept.id)
+
+
+def test_what_cannot_be_pickled_is_told(store):
+    with pytest.raises(StoreError, match="cannot be kept") as caught:
+        store.models.put(lambda: None, moment=0, metadata={})
+    assert "top level" in caught.value.mend
+    assert store.models.list() == []
+    assert not list(store.directory.glob("models/*"))

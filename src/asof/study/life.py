@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -65,6 +65,11 @@ class Judged:
     periods: Periods
     draws: int
 
+    @property
+    def slots(self) -> int:
+        """How many slots the life has."""
+        return len(self.periods.edges) - 1
+
 
 def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int = DRAWS) -> Life:
     """Everything that the report of a backtest says."""
@@ -73,10 +78,22 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
     fired = history.requests.fired[life.first : life.last]
     over = periods(life.start, int(fired[-1]), zone)
     judged = _judged(life, over, zone, draws)
-    block = _block(judged, life.predictions)
-    served = _series(judged, "served", "served model", "served", life.predictions, None)
+    whole = estimate(
+        judged.metric, judged.value, life.predictions[judged.rows], judged.day, draws=draws
+    )
+    served = _series(judged, "served", "served model", "served", life.predictions, whole)
     others = [
-        _series(judged, each.name, each.label, each.kind, each.predictions, life.predictions)
+        _series(
+            judged,
+            each.name,
+            each.label,
+            each.kind,
+            each.predictions,
+            estimate(
+                judged.metric, judged.value, each.predictions[judged.rows], judged.day, draws=draws
+            ),
+            life.predictions,
+        )
         for each in yardsticks(life)
     ]
     loads = {table.name: store.loads.in_force(table.name) for table in system.tables}
@@ -102,7 +119,7 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         serving=serving_words(system.serving),
         retraining=retraining_words(system.retraining, system.train),
         coverage=_coverage(life),
-        method=MethodFact(draws=draws, seed=0, block=block),
+        method=MethodFact(draws=whole.draws or draws, seed=0, block=_days(whole.block_length)),
         notes=tuple(_notes(system)),
     )
 
@@ -134,37 +151,24 @@ def _series(
     judged: Judged,
     name: str,
     label: str,
-    kind: Any,
+    kind: Literal["served", "yardstick", "baseline"],
     predictions: Floats,
-    served: Floats | None,
+    whole: Estimate,
+    served: Floats | None = None,
 ) -> Series:
-    p = predictions[judged.rows]
-    total = estimate(judged.metric, judged.value, p, judged.day, draws=judged.draws)
+    """One predictor's figures: over the life, against what was served, and by slot."""
+    y, p = judged.value, predictions[judged.rows]
     difference = None
     if served is not None:
         q = served[judged.rows]
-        difference = _figure(
-            paired(judged.metric, judged.value, q, p, judged.day, draws=judged.draws)
-        )
-    each = by_slot(
-        judged.metric,
-        judged.value,
-        p,
-        judged.day,
-        judged.slot,
-        len(judged.periods.edges) - 1,
-        draws=judged.draws,
-    )
-    return Series(name, label, kind, _figure(total), difference, tuple(map(_figure, each)))
+        difference = _figure(paired(judged.metric, y, q, p, judged.day, draws=judged.draws))
+    each = by_slot(judged.metric, y, p, judged.day, judged.slot, judged.slots, draws=judged.draws)
+    return Series(name, label, kind, _figure(whole), difference, tuple(map(_figure, each)))
 
 
-def _block(judged: Judged, served: Floats) -> str:
+def _days(length: float) -> str:
     """The length of the resampled blocks of days, in words."""
-    found = estimate(
-        judged.metric, judged.value, served[judged.rows], judged.day, draws=judged.draws
-    )
-    days = max(found.block_length, 1.0)
-    return "1 day" if days == 1 else f"{days:.1f} days"
+    return "1 day" if length <= 1 else f"{length:.1f} days"
 
 
 def _figure(found: Estimate) -> Figure:

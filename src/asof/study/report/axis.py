@@ -95,12 +95,14 @@ def time_marks(start: int, stop: int, zone: str, place: Line, most: int) -> list
     unit, moments = _grain(start, stop, zone, most)
     spans = unit in {"month", "year"}
     marks: list[Mark] = []
-    for index, when in enumerate(moments):
+    for when in moments:
         at = place(max(start, min(stop, _micro(when))))
         later = place(min(stop, _micro(_next(when, unit))))
-        label = _label(when, unit, first=index == 0)
-        marks.append(Mark(at, (at + later) / 2 if spans else at, label))
-    return _thin(marks, place)
+        middle = (at + later) / 2 if spans else at
+        first = not any(mark.label for mark in marks)
+        mark = Mark(at, middle, _label(when, unit, first=first))
+        marks.append(mark if _inside(mark, place) else Mark(at, middle, ""))
+    return _thin(marks)
 
 
 def _grain(start: int, stop: int, zone: str, most: int) -> tuple[str, list[datetime]]:
@@ -113,16 +115,15 @@ def _grain(start: int, stop: int, zone: str, most: int) -> tuple[str, list[datet
     return "year", list(_moments(start, stop, zone, "year"))
 
 
-def _thin(marks: list[Mark], place: Line) -> list[Mark]:
-    """The same marks, every so many of them named, none beyond the ends or over another."""
+def _thin(marks: list[Mark]) -> list[Mark]:
+    """The same marks, every so many of them named, so that no name lies over another."""
+    first = next((index for index, mark in enumerate(marks) if mark.label), len(marks))
     for stride in range(1, len(marks) + 1):
-        named = [mark for mark in marks[::stride] if _inside(mark, place)]
+        named = [mark for mark in marks[first::stride] if mark.label]
         if all(b.middle - a.middle > _half(a) + _half(b) + 6 for a, b in pairwise(named)):
-            break
-    else:
-        return []
-    kept = {id(mark) for mark in named}
-    return [mark if id(mark) in kept else Mark(mark.at, mark.middle, "") for mark in marks]
+            kept = {id(mark) for mark in named}
+            return [mark if id(mark) in kept else Mark(mark.at, mark.middle, "") for mark in marks]
+    return marks
 
 
 def _half(mark: Mark) -> float:

@@ -164,22 +164,31 @@ def _end_labels(sheet: Sheet, here: Frame, lines: list[Drawn], axis: Line) -> No
     ends = [next((step for step in reversed(line.steps) if step), None) for line in lines]
     named = [(line, end) for line, end in zip(lines, ends, strict=True) if end]
     at = [axis(min(max(end.value, axis.low), axis.high)) for _, end in named]
-    low, high = axis.stop, axis.start
-    places = spread(at, [38.0] * len(at), low - 8, high + 24)
-    print_as = words.scale(here.life)
-    for (line, end), start, place in zip(named, at, places, strict=True):
-        served = line.style == "served"
-        x, stop = here.label, end.bin.right
-        route = f"M{px(stop + 2)} {px(start)}L{px(x - 9)} {px(place + 8)}H{px(x - 4)}"
+    words_at = [_end_words(here, line) for line, _ in named]
+    gaps = [16.0 * len(each) + 8 for each in words_at]
+    places = spread(at, gaps, axis.stop - 8, axis.start + 26)
+    for (line, end), start, place, said in zip(named, at, places, words_at, strict=True):
+        x = here.label
+        route = f"M{px(end.bin.right + 2)} {px(start)}L{px(x - 9)} {px(place + 8)}H{px(x - 4)}"
         sheet.path(route, "lead")
-        label = text.shorten(line.series.label, here.room, 13, bold=served)
-        if not here.wide and served:
-            label = text.shorten("served", here.room, 13, bold=True)
-        sheet.text(x, place + 12, label, "b vs" if served else "l")
-        total = line.series.total.value
-        if total is not None:
-            level = print_as.level(total)
-            sheet.text(x, place + 28, f"overall {level}" if here.room > 90 else level)
+        name = "b vs" if line.style == "served" else "l" if here.width >= 600 else "vi"
+        for index, each in enumerate(said):
+            style = "" if each is said[-1] and line.series.total.shown else name
+            sheet.text(x, place + 12 + 16 * index, each, style)
+
+
+def _end_words(here: Frame, line: Drawn) -> list[str]:
+    """The name of a line, over two lines where it is long, and its total."""
+    served = line.style == "served"
+    label = "served" if served and not here.wide else line.series.label
+    size = 13 if here.width >= 600 else 12
+    room = here.room / 1.13 if served else here.room
+    said = text.wrap(label, room, size, lines=1 if here.wide else 2)
+    total = line.series.total.value
+    if total is not None:
+        level = words.scale(here.life).level(total)
+        said.append(f"overall {level}" if here.room > 90 else level)
+    return said
 
 
 def _notes(sheet: Sheet, here: Frame, lines: list[Drawn], axis: Line) -> None:

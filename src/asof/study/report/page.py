@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -41,7 +42,6 @@ def page(life: Life) -> str:
     drawings = [(kind, _markup(draw(life, found, width))) for kind, width in WIDTHS]
     return _template("page.html.j2").render(
         **_head(life, found),
-        system=life.system,
         css=_markup(style() + colours(_BODY) + tokens.DRAWING),
         drawings=[] if words.no_picture(life, found) else drawings,
         slots=tables.slots(life),
@@ -49,6 +49,7 @@ def page(life: Life) -> str:
         serving=life.serving,
         retraining=life.retraining,
         sections=_sections(life, found),
+        side_by_side=[tables.sources(life), tables.quarantine(life), tables.cost(life)],
     )
 
 
@@ -65,6 +66,7 @@ def fragment(life: Life) -> str:
 def _head(life: Life, found: Findings) -> dict[str, object]:
     """What page and fragment both show."""
     return {
+        "system": life.system,
         "title": words.title(life, found),
         "subtitle": words.subtitle(life, found),
         "question": life.question,
@@ -84,10 +86,7 @@ def _sections(life: Life, found: Findings) -> list[tuple[tables.Table, list[word
     return [
         (tables.decisions(life), words.decision_words(life)),
         (tables.models(life), []),
-        (tables.sources(life), []),
-        (tables.quarantine(life), []),
         (tables.features(life), words.feature_words(life, found)),
-        (tables.cost(life), []),
     ]
 
 
@@ -113,7 +112,18 @@ def colours(sheet: str) -> str:
 @cache
 def _templates() -> Environment:
     loader = PackageLoader("asof.study", "report")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    made.filters["keep"] = keep
+    return made
+
+
+def keep(text: str) -> str:
+    """`text` whose intervals are not broken over two lines.
+
+    >>> len(keep("by .02 [+.01, +.03].").split(" "))
+    3
+    """
+    return re.sub(r"(\[[^\]]*), ", "\\1,\u00a0", text)
 
 
 def _template(name: str) -> Template:

@@ -70,14 +70,16 @@ def models(sheet: Sheet, here: Frame, y: float) -> float:
 
 
 def _blocks(sheet: Sheet, here: Frame, y: float) -> None:
-    blocks = _served(here.life)
+    """A block for each model that served; those too narrow to be told apart run together."""
     merged: list[tuple[float, float, str]] = []
-    for model, start, stop in blocks:
+    for model, start, stop in _served(here.life):
         left, right = here.place(start), here.place(stop)
-        if merged and right - left < 4 and merged[-1][1] - merged[-1][0] < 40:
+        if right - left >= 4:
+            merged.append((left, right, model.name))
+        elif merged and not merged[-1][2]:
             merged[-1] = (merged[-1][0], right, "")
         else:
-            merged.append((left, right, model.name))
+            merged.append((left, right, ""))
     for left, right, name in merged:
         sheet.rect(left + 0.7, y, max(0.8, right - left - 1.4), 20, "band")
         if name and text.width(name) + 6 < right - left:

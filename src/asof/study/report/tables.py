@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from asof.study.facts import Evidence, FeatureFact, Figure, Life, ModelFact, Series
 from asof.study.findings import Findings
@@ -15,29 +15,51 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its name, heads, which columns are numbers, rows, and what is left out.
+    """A table: its name, heads, which columns are numbers, its rows, and notes below it.
 
-    `bars` gives each row a share that is drawn under its first number, or nothing.
+    `opens` is what one presses to see it where it is long. `bars` gives each row a share that is
+    drawn below its text in column `barred`, or nothing.
     """
 
     name: str
     heads: tuple[str, ...]
     right: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
-    left_out: str = ""
-    bars: tuple[float, ...] = field(default=())
+    opens: str
+    notes: tuple[str, ...] = ()
+    bars: tuple[float, ...] = ()
+    barred: int = 0
 
 
 def _table(name: str, columns: str, rows: Sequence[tuple[str, ...]], what: str) -> Table:
-    """A table whose heads stand in `columns`, `|` between them, `>` before those of numbers."""
+    """A table whose heads stand in `columns`, `|` between them, `>` before those of numbers.
+
+    A column with the same text in every row becomes a note; an empty one is left out.
+    """
     heads = [head.strip() for head in columns.split("|")]
-    right = tuple(head.startswith(">") for head in heads)
-    bare = tuple(head.removeprefix(">").strip() for head in heads)
-    if len(rows) <= MOST:
-        return Table(name, bare, right, tuple(rows))
-    half = MOST // 2
-    left_out = f"The first and the last {what} are shown; all of them are in the JSON."
-    return Table(name, bare, right, (*rows[:half], *rows[-half:]), left_out)
+    alike = {i: rows[0][i] for i in range(1, len(heads)) if _alike(rows, i)}
+    kept = [index for index in range(len(heads)) if index not in alike]
+    bare = [head.removeprefix(">").strip() for head in heads]
+    notes = [f"{bare[i]}: {text} in every row." for i, text in alike.items() if text]
+    shown = [tuple(row[index] for index in kept) for row in rows]
+    opens = f"All {numbers.count(len(rows))} {what}"
+    if len(rows) > MOST:
+        shown = [*shown[: MOST // 2], *shown[-MOST // 2 :]]
+        notes.append(f"The first and the last {what} are shown; all of them are in the JSON.")
+        opens = f"The first and the last {what}"
+    return Table(
+        name,
+        tuple(bare[index] for index in kept),
+        tuple(heads[index].startswith(">") for index in kept),
+        tuple(shown),
+        opens,
+        tuple(notes),
+    )
+
+
+def _alike(rows: Sequence[tuple[str, ...]], index: int) -> bool:
+    texts = {row[index] for row in rows}
+    return len(texts) == 1 and (len(rows) > 2 or texts == {""})
 
 
 def series(life: Life, found: Findings) -> Table:
@@ -94,7 +116,10 @@ def slots(life: Life) -> Table:
         f"{life.slot_words} from, {numbers.place(life.zone)}|>requests|>outcome known|>never came"
         f"|>open|state|>served|>95% interval{names}"
     )
-    return _table("The figures as a table", columns, rows, f"{life.slot_words}s")
+    return replace(
+        _table("The figures as a table", columns, rows, f"{life.slot_words}s"),
+        opens="The figures as a table",
+    )
 
 
 def decisions(life: Life) -> Table:
@@ -174,10 +199,10 @@ def features(life: Life) -> Table:
     table = _table(
         "Features", "feature|kind|>missing|>distinct|>mean|>least|>greatest", rows, "features"
     )
-    if table.left_out:
+    if len(table.rows) < len(rows) or "missing" not in table.heads:
         return table
     bars = tuple(each.missing_share for each in life.features)
-    return Table(table.name, table.heads, table.right, table.rows, "", bars)
+    return replace(table, bars=bars, barred=table.heads.index("missing"))
 
 
 def _feature(each: FeatureFact) -> tuple[str, ...]:

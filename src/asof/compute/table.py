@@ -83,8 +83,8 @@ def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> T
         stored[AVAILABLE].to_numpy(),
         stored[RECORDED].to_numpy(),
         stored[POSITION].to_numpy(),
-        stored[WITHDRAWN].to_numpy(),
         content(stored, rest),
+        stored[WITHDRAWN].to_numpy(),
     )
 
 
@@ -100,7 +100,19 @@ def content(frame: pl.DataFrame, columns: Sequence[str]) -> Times:
 
 
 def _rank(found: Versions) -> NDArray[np.int64] | None:
-    """The order by event time, availability, key and content; None where rows have it already."""
-    keys = list(found.table.keys)
-    rest = [name for name in found.frame.columns if name not in keys]
-    return rank_order(found.event_time, found.known_from, found.frame.select(*keys, *rest))
+    """The order by event time, availability, key and content; None where rows have it already.
+
+    Two versions of one key are never visible together, so content decides only between rows
+    without a key.
+    """
+    columns = list(found.table.keys) or found.frame.columns
+    return rank_order(
+        found.event_time, found.known_from, [_sortable(found.frame[name]) for name in columns]
+    )
+
+
+def _sortable(column: pl.Series) -> NDArray[Any]:
+    """Numbers that sort as the values of a column do, null first."""
+    if column.dtype == pl.Int64 and not column.null_count():
+        return column.to_numpy()
+    return column.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()

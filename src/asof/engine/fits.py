@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,13 +12,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from asof.compute.estimator import Fitted, fit
 from asof.compute.matrix import Matrix
 from asof.declare.metrics import Task
-from asof.engine.clock import CpuMeter
+from asof.engine.fitting import fit_one
 from asof.engine.history import History
 from asof.engine.steps.train import Fit
-from asof.errors import AsofError
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +68,7 @@ class Fits:
 
     def _alone(self, trigger: int) -> Fit:
         seen = self._history.training.matrix
-        return _fit(self._history.system.model, seen, *self._labelled(trigger))
+        return fit_one(self._history.system.model, seen, *self._labelled(trigger))
 
     def _labelled(self, trigger: int) -> tuple[NDArray[np.int64], Floats, Task, int]:
         rows = self._history.training_rows(trigger)
@@ -89,24 +86,6 @@ class Fits:
         )
         model = self._history.system.model
         results: Iterator[Fit] = Parallel(n_jobs=self._workers, return_as="generator")(
-            delayed(_fit)(model, shared, *self._labelled(trigger)) for trigger in self._planned
+            delayed(fit_one)(model, shared, *self._labelled(trigger)) for trigger in self._planned
         )
         return results
-
-
-def _fit(
-    model: Any, seen: Matrix, rows: NDArray[np.int64], label: Floats, task: Task, trigger: int
-) -> Fit:
-    """One fit, measured; what the user's estimator raises becomes the reason of a failed one."""
-    from threadpoolctl import threadpool_limits
-
-    meter = CpuMeter()
-    try:
-        with meter.measured(), threadpool_limits(1):
-            fitted: Fitted = fit(model, seen.take(rows), label, task)
-    except AsofError as error:
-        return Fit(trigger, len(rows), None, meter.seconds, str(error), "")
-    except Exception as error:  # noqa: BLE001  the estimator's own code may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        return Fit(trigger, len(rows), None, meter.seconds, reason, traceback.format_exc())
-    return Fit(trigger, len(rows), fitted, meter.seconds)

@@ -54,9 +54,7 @@ def project(reference: str) -> Project:
             mend=nearest(path, near) or "Give the file that declares the system: system.py.",
         )
     module = _imported(file)
-    systems = {
-        key: value for key, value in vars(module).items() if isinstance(value, System)
-    }
+    systems = {key: value for key, value in vars(module).items() if isinstance(value, System)}
     system = _chosen(systems, name, path)
     question = (module.__doc__ or "").strip().partition("\n")[0]
     return Project(system, "" if name in ("", "system") else name, question, file.resolve().parent)
@@ -69,7 +67,9 @@ def _imported(file: Path) -> ModuleType:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{file} is not a Python file.", mend="Give the file that declares the system.")
+        raise UsageError(
+            f"{file} is not a Python file.", mend="Give the file that declares the system."
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
     try:

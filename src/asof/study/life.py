@@ -104,7 +104,7 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         metric=_metric(judged.metric),
         zone=zone,
         start=life.start,
-        end=int(over.edges[-1]),
+        end=int(fired[-1]) + 1,
         as_of=_as_of(life),
         until=history.until,
         slot_words=over.words,

@@ -1,0 +1,39 @@
+"""One fit, in whatever process: a module of its own so that a worker imports little."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.estimator import fit
+from asof.compute.matrix import Matrix
+from asof.declare.metrics import Task
+from asof.engine.clock import CpuMeter
+from asof.engine.steps.train import Fit
+from asof.errors import AsofError
+
+
+def fit_one(
+    model: Any,
+    seen: Matrix,
+    rows: NDArray[np.int64],
+    label: NDArray[np.float64],
+    task: Task,
+    trigger: int,
+) -> Fit:
+    """One fit, measured; what the user's estimator raises becomes the reason of a failed one."""
+    from threadpoolctl import threadpool_limits
+
+    meter = CpuMeter()
+    try:
+        with meter.measured(), threadpool_limits(1):
+            fitted = fit(model, seen.take(rows), label, task)
+    except AsofError as error:
+        return Fit(trigger, len(rows), None, meter.seconds, str(error), "")
+    except Exception as error:  # noqa: BLE001  the estimator's own code may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        return Fit(trigger, len(rows), None, meter.seconds, reason, traceback.format_exc())
+    return Fit(trigger, len(rows), fitted, meter.seconds)

@@ -1,0 +1,185 @@
+"""The command line: thin, no logic. Engines are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from asof.errors import AsofError, ExitCode
+
+SYSTEM = click.argument("system", metavar="FILE[:NAME]")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+JSON = click.option("--json", "as_json", is_flag=True, help="The facts as one JSON document.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="asof", prog_name="asof")
+def cli() -> None:
+    """Declare a machine-learning system once; backtest its life, and learn from it.
+
+    A computation sees only what was available as of its time.
+    """
+
+
+@cli.command()
+@SYSTEM
+@JSON
+@QUIET
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
+@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
+@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+def backtest(
+    system: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    out: str | None,
+    draws: int,
+    workers: int | None,
+) -> None:
+    """Replay the system's whole life on its history and write a report."""
+    from asof.faces.backtest import run
+
+    run(system, as_json=as_json, quiet=quiet, out=out, draws=draws, workers=workers)
+
+
+@cli.command()
+@SYSTEM
+@click.argument("table", required=False)
+@click.argument("file", required=False, type=click.Path(exists=True))
+@JSON
+@click.option("--replace", is_flag=True, help="The file takes the place of what it brought before.")
+@click.option("--history", is_flag=True, help="Keep the declared availability after going live.")
+def ingest(
+    system: str,
+    table: str | None,
+    file: str | None,
+    *,
+    as_json: bool,
+    replace: bool,
+    history: bool,
+) -> None:
+    """Load the declared files, or FILE into TABLE. What is loaded already changes nothing."""
+    from asof.faces.ingest import run
+
+    run(system, table, file, as_json=as_json, replace=replace, history=history)
+
+
+@cli.group()
+def quarantine() -> None:
+    """Rows that broke their contract: list, show, release."""
+
+
+@quarantine.command("list")
+@SYSTEM
+@click.argument("table", required=False)
+@JSON
+def list_(system: str, table: str | None, *, as_json: bool) -> None:
+    """Rows in quarantine, with why."""
+    from asof.faces.quarantine import list_rows
+
+    list_rows(system, table, as_json=as_json)
+
+
+@quarantine.command()
+@SYSTEM
+@click.argument("row")
+@JSON
+def show(system: str, row: str, *, as_json: bool) -> None:
+    """One row in quarantine, as it was read."""
+    from asof.faces.quarantine import show_row
+
+    show_row(system, row, as_json=as_json)
+
+
+@quarantine.command()
+@SYSTEM
+@click.argument("row")
+@click.option("--set", "mended", metavar="COLUMN=VALUE", multiple=True, help="Mend a value.")
+def release(system: str, row: str, *, mended: Sequence[str]) -> None:
+    """Take a row in, mended where needed."""
+    from asof.faces.quarantine import release_row
+
+    release_row(system, row, mended)
+
+
+@cli.command()
+@SYSTEM
+@click.argument("request")
+@click.argument("feature", required=False)
+@click.option("--rows", default=10, show_default=True, help="Rows to show of each kind.")
+@JSON
+def why(system: str, request: str, feature: str | None, *, rows: int, as_json: bool) -> None:
+    """Which rows a feature of REQUEST saw, and which it did not, with the reason."""
+    from asof.faces.why import run
+
+    run(system, request, feature, rows=rows, as_json=as_json)
+
+
+@cli.command()
+@SYSTEM
+@JSON
+def models(system: str, *, as_json: bool) -> None:
+    """The models that were fitted for this system."""
+    from asof.faces.models import list_models
+
+    list_models(system, as_json=as_json)
+
+
+@cli.command()
+@SYSTEM
+@click.argument("model")
+@JSON
+def reproduce(system: str, model: str, *, as_json: bool) -> None:
+    """Fit MODEL again from what was known at its trigger, and prove it equal."""
+    from asof.faces.models import reproduce_model
+
+    reproduce_model(system, model, as_json=as_json)
+
+
+@cli.command()
+@SYSTEM
+def check(system: str) -> None:
+    """Check the declaration and print it whole."""
+    from asof.faces.project import project
+
+    click.echo(str(project(system).system))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        cli.main(args=arguments, prog_name="asof", standalone_mode=False)
+    except AsofError as error:
+        _say(str(error))
+        return int(error.exit_code)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.UsageError as error:
+        _say(error.format_message())
+        if error.ctx is not None:
+            click.echo(f"  {error.ctx.get_usage()}", err=True)
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        _say("Interrupted; nothing half done was kept. Run it again to go on.")
+        return int(ExitCode.INTERRUPTED)
+    except OSError as error:
+        _say(f"The disk or a file refused: {error.strerror or error}.\n  found: {error.filename}")
+        return int(ExitCode.REFUSED)
+    except Exception:
+        from asof.faces.faults import keep_traceback
+
+        _say(f"This is a fault of Asof itself.\n  The traceback is in {keep_traceback()}")
+        return int(ExitCode.INTERNAL)
+    return int(ExitCode.DONE)
+
+
+def _say(words: str) -> None:
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(words, err=True)

@@ -118,11 +118,10 @@ def stamped(good: pl.DataFrame, stamp: int | None) -> pl.DataFrame:
 
 def _stored(store: Store, coming: Coming, like: pl.DataFrame | None) -> pl.DataFrame:
     """Stored rows that stay in force, of the keys of `like` only if it is given."""
-    rows = store.scan(coming.table).select(
+    superseded = [one.offset for one in coming.old]
+    rows = store.scan(coming.table, without=superseded).select(
         *coming.columns, AVAILABLE, RECORDED, POSITION, WITHDRAWN
     )
-    if coming.old:
-        rows = rows.filter(~pl.col(RECORDED).is_in([one.offset for one in coming.old]))
     if like is not None:
         keys = list(coming.table.keys)
         wanted = like.lazy().select(keys).unique()

@@ -8,7 +8,7 @@ out from the table whether the rows are in, and finishes the load or takes it ba
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -114,14 +114,23 @@ class Store:
             lazy = self.scan(table, offset=offset)
             return (lazy if columns is None else lazy.select(*columns)).collect()
 
-    def scan(self, table: Table[Any], *, offset: int | None = None) -> pl.LazyFrame:
-        """The same lazily, for filters and joins that need not read everything."""
+    def scan(
+        self, table: Table[Any], *, offset: int | None = None, without: Collection[int] = ()
+    ) -> pl.LazyFrame:
+        """The same lazily, for filters and joins that need not read everything.
+
+        `without` are offsets of loads to leave out, as if they had been superseded.
+        """
         import polars as pl
 
         asked = self.journal.head() if offset is None else offset
         layout = Layout.of(table.row)
-        loads = self.loads.in_force(table.name, offset=asked)
-        unseen = self.loads.unseen(table.name, offset=asked)
+        loads = [
+            load
+            for load in self.loads.in_force(table.name, offset=asked)
+            if load.offset not in without
+        ]
+        unseen = [*self.loads.unseen(table.name, offset=asked), *without]
         parts: list[pl.LazyFrame] = []
         for name in dict.fromkeys(load.layout for load in loads if load.stored):
             part = self._tables.scan(table.name, name)

@@ -23,7 +23,7 @@ from asof.compute.requests import requests
 from asof.compute.schedule import microseconds, moments
 from asof.compute.table import Versions, versions
 from asof.declare.kept import ALWAYS
-from asof.declare.policies import BatchFeatures, BatchPredictions, Online
+from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
 from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.clock import CpuMeter
@@ -90,7 +90,7 @@ class History:
     def serving(self) -> Seen:
         """Features as of the moments that serving uses."""
         with self.meter.measured():
-            return self._seen(self.system.serving)
+            return self._seen(self.system.serving, self.requests)
 
     @cached_property
     def training(self) -> Seen:
@@ -99,32 +99,31 @@ class History:
         if isinstance(serving, Online) or serving.trained == "aligned":
             return self.serving
         with self.meter.measured():
-            return self._seen(Online())
+            return self._seen(Online(), self.requests)
 
-    def _seen(self, serving: Online | BatchFeatures | BatchPredictions) -> Seen:
-        fired = self.requests.fired
+    def seen(self, asked: Requests) -> Seen:
+        """Features of some requests alone, as serving sees them; they ask only for their own."""
+        return self._seen(self.system.serving, asked)
+
+    def _seen(self, serving: Serving, requests: Requests) -> Seen:
+        everyone = np.ones(len(requests), dtype=np.bool_)
         if isinstance(serving, Online):
-            return self._answered(self.requests.frame, fired, np.ones(len(fired), dtype=np.bool_))
-        refreshes = moments(serving.schedule, int(fired[0]) - _LONGEST, int(fired[-1]) + 1)
-        ready = refreshes + serving.takes.microseconds
-        last = np.searchsorted(ready, fired, side="right") - 1
-        as_of = np.where(last >= 0, refreshes[np.maximum(last, 0)], ALWAYS)
+            return self._answered(requests.frame, requests.fired, everyone)
+        as_of = _refreshed(serving, requests.fired)
         if isinstance(serving, BatchFeatures):
-            return self._answered(self.requests.frame, as_of, np.ones(len(fired), dtype=np.bool_))
-        return self._candidates(serving, as_of)
+            return self._answered(requests.frame, as_of, everyone)
+        return self._candidates(serving, requests, as_of)
 
-    def _candidates(self, serving: BatchPredictions, as_of: Times) -> Seen:
+    def _candidates(self, serving: BatchPredictions, requests: Requests, as_of: Times) -> Seen:
         """Features of the requests that the last run knew of, with their rows as known then."""
         table = self.tables[self.asked]
         keys = list(table.table.keys)
-        rows = visible_row(table, keys, self.requests.frame.select(keys), as_of)
-        at = table.frame.select(evaluate(self.system.asked_at)).to_series().to_numpy() if not (
-            isinstance(self.system.requests, Ticks)) else np.zeros(0, dtype=np.int64)  # fmt: skip
-        planned = self.requests.at if isinstance(self.system.requests, Ticks) else at[rows]
-        covered = (rows >= 0) & (planned >= as_of) & (planned < as_of + serving.ahead.microseconds)
+        rows = visible_row(table, keys, requests.frame.select(keys), as_of)
         known = table.frame[np.maximum(rows, 0)]
-        extra = [name for name in self.requests.frame.columns if name not in known.columns]
-        frame = known.with_columns(self.requests.frame.select(extra))
+        ticks = [name for name in requests.frame.columns if name not in known.columns]
+        frame = known.with_columns(requests.frame.select(ticks))
+        planned = frame.select(evaluate(self.system.asked_at)).to_series().to_numpy()
+        covered = (rows >= 0) & (planned >= as_of) & (planned < as_of + serving.ahead.microseconds)
         return self._answered(frame, as_of, covered)
 
     def _answered(self, asked: pl.DataFrame, as_of: Times, covered: Mask) -> Seen:
@@ -159,6 +158,14 @@ class History:
         labelled = ~np.isnan(self.outcomes.value) & (self.outcomes.due <= self.until)
         ripe = np.maximum(self.outcomes.fired, self.outcomes.due)[labelled]
         return np.sort(ripe)
+
+
+def _refreshed(serving: BatchFeatures | BatchPredictions, fired: Times) -> Times:
+    """For each request the last refresh that was ready when it was asked (LAW 5a)."""
+    refreshes = moments(serving.schedule, int(fired.min()) - _LONGEST, int(fired.max()) + 1)
+    ready = refreshes + serving.takes.microseconds
+    last = np.searchsorted(ready, fired, side="right") - 1
+    return np.where(last >= 0, refreshes[np.maximum(last, 0)], ALWAYS)
 
 
 _LONGEST = 40 * 86_400_000_000

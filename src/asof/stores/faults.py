@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,14 @@ def in_words(doing: str, place: Path) -> Generator[None]:
 
     try:
         yield
-    except (OSError, SQLAlchemyError, DeltaError, TableNotFoundError, PolarsError) as error:
+    except (
+        OSError,
+        sqlite3.Error,
+        SQLAlchemyError,
+        DeltaError,
+        TableNotFoundError,
+        PolarsError,
+    ) as error:
         raise _worded(error, doing, place) from error
 
 

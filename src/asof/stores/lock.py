@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from asof.errors import StoreError
+from asof.stores.faults import in_words
 
 
 @contextmanager
@@ -20,21 +21,23 @@ def writer(path: Path, *, wait: float = 300.0) -> Generator[None]:
     Raises:
         StoreError: another writer held the lock for longer than `wait`.
     """
-    try:
+    with in_words("take the writer's lock", path):
         connection = sqlite3.connect(path, timeout=wait, isolation_level=None)
-    except sqlite3.Error as error:
-        raise StoreError(f"Cannot open the lock {path}.", found=str(error)) from error
     try:
-        _take(connection, path, wait)
+        with in_words("take the writer's lock", path):
+            _take(connection, path, wait)
         yield
     finally:
         connection.close()
 
 
 def _take(connection: sqlite3.Connection, path: Path, wait: float) -> None:
+    connection.execute("PRAGMA journal_mode=MEMORY")  # a lock needs no space on a full disk
     try:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
         raise StoreError(
             f"Another process has been writing to this store for more than {wait:g} s.",
             found=f"{path}: {error}",

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from asof.compute.window.contract import Floats, Moments
-from asof.compute.window.jit import F8, F8SS, I8, I8S, I8SS, VOID, compiled
+from asof.compute.window.jit import F8, F8SS, I8, I8S, I8SS, VOID, inlined
 from asof.compute.window.visible import is_set
 from asof.compute.window.wide import bits_of, power_of_two
 
@@ -23,7 +23,7 @@ DIGITS = 70
 """32 bits each: exponents from -1074 to 1023, the mantissa's width, and 2^31 terms."""
 
 
-@compiled(VOID, I8S, F8)
+@inlined(VOID, I8S, F8)
 def _add(digits: Moments, value: float) -> None:
     """Add a double to the digits; digit i counts 2^(32 i - 1074)."""
     bits = bits_of(value)
@@ -44,7 +44,7 @@ def _add(digits: Moments, value: float) -> None:
     digits[digit + 2] += sign * (high >> 32)
 
 
-@compiled(VOID, I8S)
+@inlined(VOID, I8S)
 def _carry(digits: Moments) -> None:
     """Bring every digit but the last into 0 .. 2^32 - 1."""
     for i in range(DIGITS - 1):
@@ -52,7 +52,7 @@ def _carry(digits: Moments) -> None:
         digits[i] &= 0xFFFFFFFF
 
 
-@compiled(F8, I8S)
+@inlined(F8, I8S)
 def _round(digits: Moments) -> float:
     """The double nearest to the digits, half to even; infinite if there is none."""
     _carry(digits)
@@ -86,17 +86,19 @@ def _round(digits: Moments) -> float:
     return sign * scaled * power_of_two(last - upper - 537)
 
 
-@compiled(F8, F8SS, I8, I8SS, I8, I8)
-def sum_afresh(values: Floats, column: int, bits: Moments, low: int, high: int) -> float:
+@inlined(F8, F8SS, I8, I8SS, I8, I8, I8S)
+def sum_afresh(
+    values: Floats, column: int, bits: Moments, low: int, high: int, digits: Moments
+) -> float:
     """The exact sum of the visible values of a stretch, rounded once; infinite if too large."""
-    digits = np.zeros(DIGITS, dtype=np.int64)
+    digits[:] = 0
     for place in range(low, high):
         if is_set(bits, 0, place) and not math.isnan(values[column, place]):
             _add(digits, values[column, place])
     return _round(digits)
 
 
-@compiled(F8, F8SS, I8, I8SS, I8, I8, I8)
+@inlined(F8, F8SS, I8, I8SS, I8, I8, I8)
 def deviation_afresh(
     values: Floats, column: int, bits: Moments, low: int, high: int, known: int
 ) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asof.compute.window import state as layout
+from asof.compute.window.afresh import DIGITS
 from asof.compute.window.batch import Bench, Source, answer_groups
 from asof.compute.window.contract import (
     QUANTUM,
@@ -192,6 +193,8 @@ def new_state(
         counters=np.zeros((len(spans), distinct), dtype=np.int32),
         distinct=np.zeros((len(spans), coded), dtype=np.int64),
         recount=np.zeros(3, dtype=np.int64),
+        digits=np.zeros(DIGITS, dtype=np.int64),
+        sums=np.empty(3),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 from numba import types
 
 from asof.compute.window.contract import NEVER, Codes, Floats, Moments
@@ -21,6 +20,7 @@ from asof.compute.window.jit import (
     READ_I8S,
     VOID,
     compiled,
+    inlined,
 )
 from asof.compute.window.state import (
     COUNT,
@@ -71,7 +71,7 @@ SOURCE = types.NamedTuple((READ_I8S, READ_I8S, READ_I8S, READ_F8SS, READ_I4SS, R
 BENCH = types.NamedTuple((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S), Bench)
 
 
-@compiled(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
+@inlined(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
 def _gather(
     source: Source, order: Codes, start: int, size: int, state: State, bench: Bench
 ) -> None:
@@ -103,7 +103,7 @@ def _gather(
             bench.key[place] = source.key[order[start + place]]
 
 
-@compiled(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
+@inlined(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
 def _clear(source: Source, order: Codes, start: int, size: int, state: State, bench: Bench) -> None:
     """Make state and bench as if no group had been there: hidden, empty, no code known."""
     for column in range(state.codes.shape[0]):
@@ -118,7 +118,7 @@ def _clear(source: Source, order: Codes, start: int, size: int, state: State, be
         state.reach[span, COUNT] = 0
 
 
-@compiled(VOID, STATE, I8)
+@inlined(VOID, STATE, I8)
 def empty(state: State, size: int) -> None:
     """Lay out bits and minima for `size` places, all hidden."""
     words = lay_out(state.bit_levels, size, 6, 6)
@@ -127,7 +127,7 @@ def empty(state: State, size: int) -> None:
     state.tree[:, :entries] = math.inf
 
 
-@compiled(I8, BENCH, I8)
+@inlined(I8, BENCH, I8)
 def _by_moment(bench: Bench, size: int) -> int:
     """Put places in the order in which they become visible and in which they end; how many end."""
     tidy = True
@@ -146,7 +146,7 @@ def _by_moment(bench: Bench, size: int) -> int:
     return ended
 
 
-@compiled(I8, STATE, BENCH, I8, I8)
+@inlined(I8, STATE, BENCH, I8, I8)
 def _hide_own(state: State, bench: Bench, own: int, size: int) -> int:
     """Hide the visible rows of a key, their places kept in `spare`; how many."""
     low = 0
@@ -182,7 +182,6 @@ def _answer_group(
     floats: Floats,
 ) -> None:
     """Answer the questions `begin` to `end` about the group of `size` rows on the bench."""
-    spare = np.empty(3, dtype=np.float64)
     ends = _by_moment(bench, size)
     if own.shape[0] > 0:
         for place in range(size):
@@ -205,7 +204,7 @@ def _answer_group(
         away = 0
         if own.shape[0] > 0 and own[questions[to]] >= 0:
             away = _hide_own(state, bench, own[questions[to]], size)
-        answer(state, counts, floats, to, spare)
+        answer(state, counts, floats, to)
         for i in range(away):
             show(state, bench.spare[i])
 

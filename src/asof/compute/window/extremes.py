@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 
 from asof.compute.window.contract import Floats, Moments
-from asof.compute.window.jit import F8, F8SS, I8, I8S, VOID, compiled
+from asof.compute.window.jit import F8, F8SS, I8, I8S, VOID, inlined
 
 FAN = 16
 
 
-@compiled(VOID, F8SS, I8, I8S, I8, F8)
+@inlined(VOID, F8SS, I8, I8S, I8, F8)
 def appear(tree: Floats, which: int, levels: Moments, place: int, value: float) -> None:
     """Put a value at a leaf that was hidden."""
     tree[which, place] = value
@@ -28,7 +28,7 @@ def appear(tree: Floats, which: int, levels: Moments, place: int, value: float) 
         tree[which, entry] = value
 
 
-@compiled(VOID, F8SS, I8, I8S, I8)
+@inlined(VOID, F8SS, I8, I8S, I8)
 def vanish(tree: Floats, which: int, levels: Moments, place: int) -> None:
     """Hide a leaf."""
     gone = tree[which, place]
@@ -47,7 +47,7 @@ def vanish(tree: Floats, which: int, levels: Moments, place: int) -> None:
         tree[which, entry] = least
 
 
-@compiled(F8, F8SS, I8, I8S, I8, I8)
+@inlined(F8, F8SS, I8, I8S, I8, I8)
 def least(tree: Floats, which: int, levels: Moments, low: int, high: int) -> float:
     """The minimum of the leaves from `low` to before `high`; infinite if none is visible."""
     found = math.inf

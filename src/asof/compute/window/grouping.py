@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asof.compute.window.contract import Codes, Moments
-from asof.compute.window.jit import I4S, I8, I8S, READ_I4S, READ_I8S, U1, VOID, compiled
+from asof.compute.window.jit import I4S, I8, I8S, READ_I4S, READ_I8S, U1, VOID, compiled, inlined
 
 
 @compiled(VOID, READ_I4S, I8S)
@@ -37,7 +37,7 @@ def in_order(moments: Moments) -> bool:
     return falls == 0
 
 
-@compiled(VOID, I8S, I4S, I4S, I8)
+@inlined(VOID, I8S, I4S, I4S, I8)
 def sort_places(moments: Moments, places: Codes, spare: Codes, size: int) -> None:
     """Sort the first `size` places by their moment, stably: a merge sort from the bottom up.
 

@@ -35,9 +35,23 @@ READ_I4SS = types.Array(I4, 2, "C", readonly=True)
 READ_F8SS = types.Array(F8, 2, "C", readonly=True)
 
 
+# Nothing is allocated inside, so that no references need to be counted: counting those of a state's
+# arrays costs more than the work (`_nrt`). Floats are added in the order written (no fastmath).
+OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+
+
 def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
-    """Compile a function for one signature. Floats are added in the order written (no fastmath)."""
-    return cast("Callable[[F], F]", njit(result(*arguments), cache=True, nogil=True))
+    """Compile a function that Python may call, for one signature."""
+    return cast("Callable[[F], F]", njit(result(*arguments), **OPTIONS))
+
+
+def inlined(result: Any, *arguments: Any) -> Callable[[F], F]:
+    """Compile a function that only compiled ones call: they take its code in whole.
+
+    A call would hand over each array of a state by its seven numbers.
+    """
+    options = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
+    return cast("Callable[[F], F]", njit(result(*arguments), **options))
 
 
 def emitted(function: Callable[..., Any]) -> Callable[..., Any]:

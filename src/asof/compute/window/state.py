@@ -29,7 +29,7 @@ from asof.compute.window.jit import (
     I8SS,
     I8SSS,
     VOID,
-    compiled,
+    inlined,
 )
 from asof.compute.window.visible import before, drop, is_set, onward, put
 from asof.compute.window.wide import (
@@ -89,14 +89,18 @@ class State(NamedTuple):
     """int64[s, d]."""
     recount: Moments
     """int64[3]: sums taken afresh, sums missing, deviations taken afresh."""
+    digits: Moments
+    """int64[DIGITS], for `afresh`."""
+    sums: Floats
+    """float64[3]: sum, mean and deviation on their way to the answers."""
 
 
 STATE = types.NamedTuple(
-    (I8S, F8SS, I4SS, I8SS, I8S, F8SS, I8S, I8SS, I8SS, I8SS, I8S, I4SS, I8SS, I8S), State
+    (I8S, F8SS, I4SS, I8SS, I8S, F8SS, I8S, I8SS, I8SS, I8SS, I8S, I4SS, I8SS, I8S, I8S, F8S), State
 )
 
 
-@compiled(VOID, STATE, I8, I8, I8)
+@inlined(VOID, STATE, I8, I8, I8)
 def _turn(state: State, span: int, place: int, sign: int) -> None:
     """A row enters the sums of a span (sign 1) or leaves them (-1)."""
     state.reach[span, COUNT] += sign
@@ -121,7 +125,7 @@ def _turn(state: State, span: int, place: int, sign: int) -> None:
                 state.distinct[span, column] += sign
 
 
-@compiled(VOID, STATE, I8)
+@inlined(VOID, STATE, I8)
 def show(state: State, place: int) -> None:
     """A hidden row becomes visible."""
     put(state.bits, 0, state.bit_levels, place)
@@ -139,7 +143,7 @@ def show(state: State, place: int) -> None:
             _turn(state, span, place, 1)
 
 
-@compiled(VOID, STATE, I8)
+@inlined(VOID, STATE, I8)
 def hide(state: State, place: int) -> None:
     """A visible row is hidden."""
     drop(state.bits, 0, state.bit_levels, place)
@@ -156,7 +160,7 @@ def hide(state: State, place: int) -> None:
             _turn(state, span, place, -1)
 
 
-@compiled(I8, I8S, I8, I8, I8)
+@inlined(I8, I8S, I8, I8, I8)
 def first_at(times: Moments, moment: int, low: int, high: int) -> int:
     """The first place from `low` to `high` whose time is not before the moment."""
     while low < high:
@@ -168,7 +172,7 @@ def first_at(times: Moments, moment: int, low: int, high: int) -> int:
     return low
 
 
-@compiled(VOID, STATE, I8)
+@inlined(VOID, STATE, I8)
 def forget(state: State, span: int) -> None:
     """Empty a span: nothing between its pointers, its upper one where it was."""
     reach = state.reach
@@ -184,7 +188,7 @@ def forget(state: State, span: int) -> None:
     reach[span, COUNT] = 0
 
 
-@compiled(VOID, STATE, I8, I8)
+@inlined(VOID, STATE, I8, I8)
 def advance(state: State, moment: int, size: int) -> None:
     """Move every span to a moment that is not earlier than the last; `size` rows are there."""
     times = state.event_time
@@ -209,9 +213,10 @@ def advance(state: State, moment: int, size: int) -> None:
         state.reach[span, LOW] = low
 
 
-@compiled(VOID, STATE, I8, I8, F8S)
-def _sums(state: State, span: int, column: int, found: Floats) -> None:
-    """Sum, mean and deviation of a column in a span, into three places; missing is NaN."""
+@inlined(VOID, STATE, I8, I8)
+def _sums(state: State, span: int, column: int) -> None:
+    """Sum, mean and deviation of a column in a span, into `State.sums`; missing is NaN."""
+    found = state.sums
     at = (span * state.values.shape[0] + column) * WORDS
     known = state.words[at + KNOWN]
     low = state.reach[span, LOW]
@@ -224,7 +229,7 @@ def _sums(state: State, span: int, column: int, found: Floats) -> None:
     quantum = state.plan[column, QUANTUM_OF]
     if large_values(state.words, at) > 0:
         state.recount[0] += 1
-        found[0] = sum_afresh(state.values, column, state.bits, low, high)
+        found[0] = sum_afresh(state.values, column, state.bits, low, high, state.digits)
         if math.isinf(found[0]):
             state.recount[1] += 1
             found[0] = math.nan
@@ -240,8 +245,8 @@ def _sums(state: State, span: int, column: int, found: Floats) -> None:
                 found[2] = math.nan
 
 
-@compiled(VOID, STATE, I8, I8, F8SSS, I8, F8S)
-def _column(state: State, span: int, column: int, floats: Floats, to: int, spare: Floats) -> None:
+@inlined(VOID, STATE, I8, I8, F8SSS, I8)
+def _column(state: State, span: int, column: int, floats: Floats, to: int) -> None:
     """The wanted aggregates of one column in one span, into column `to` of the answers."""
     plan = state.plan[column]
     low = state.reach[span, LOW]
@@ -250,10 +255,10 @@ def _column(state: State, span: int, column: int, floats: Floats, to: int, spare
         at = (span * state.values.shape[0] + column) * WORDS
         floats[span, plan[SLOT], to] = state.words[at + KNOWN]
     if plan[SUMS] > 1:
-        _sums(state, span, column, spare)
+        _sums(state, span, column)
         for i in range(3):
             if plan[SLOT + 1 + i] >= 0:
-                floats[span, plan[SLOT + 1 + i], to] = spare[i]
+                floats[span, plan[SLOT + 1 + i], to] = state.sums[i]
     if plan[LEAST] >= 0:
         value = least(state.tree, plan[LEAST], state.tree_levels, low, high)
         floats[span, plan[SLOT + 4], to] = math.nan if math.isinf(value) else value
@@ -271,12 +276,12 @@ def _column(state: State, span: int, column: int, floats: Floats, to: int, spare
         )
 
 
-@compiled(VOID, STATE, I8SSS, F8SSS, I8, F8S)
-def answer(state: State, counts: Moments, floats: Floats, to: int, spare: Floats) -> None:
+@inlined(VOID, STATE, I8SSS, F8SSS, I8)
+def answer(state: State, counts: Moments, floats: Floats, to: int) -> None:
     """Read all aggregates into column `to` of the answers.
 
     counts: int64[s, 1 + d or 3 + d, m], the number of rows, of distinct codes, and, where wanted,
-    the places of the latest and the first row; floats: float64[s, slots, m]; spare: float64[3].
+    the places of the latest and the first row; floats: float64[s, slots, m].
     """
     coded = state.codes.shape[0]
     edges = counts.shape[1] == 3 + coded
@@ -293,4 +298,4 @@ def answer(state: State, counts: Moments, floats: Floats, to: int, spare: Floats
             counts[span, 1 + coded, to] = latest
             counts[span, 2 + coded, to] = first
         for column in range(state.values.shape[0]):
-            _column(state, span, column, floats, to, spare)
+            _column(state, span, column, floats, to)

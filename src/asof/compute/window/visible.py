@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 
 from asof.compute.window.contract import Moments
-from asof.compute.window.jit import I8, I8S, I8SS, U1, VOID, compiled, emitted
+from asof.compute.window.jit import I8, I8S, I8SS, U1, VOID, compiled, emitted, inlined
 
 LEVELS = 10
 """Room for a layout: fewer than eight levels, their number before, the total behind."""
@@ -66,13 +66,13 @@ def _high_zeros(_typing: Any, word: Any) -> Any:
     return types.int64(word), code
 
 
-@compiled(U1, I8SS, I8, I8)
+@inlined(U1, I8SS, I8, I8)
 def is_set(bits: Moments, which: int, place: int) -> bool:
     """Whether a bit of the lowest level is set."""
     return (bits[which, place >> 6] >> (place & 63)) & 1 == 1
 
 
-@compiled(VOID, I8SS, I8, I8S, I8)
+@inlined(VOID, I8SS, I8, I8S, I8)
 def put(bits: Moments, which: int, levels: Moments, place: int) -> None:
     """Set a bit."""
     for level in range(levels[0]):
@@ -84,7 +84,7 @@ def put(bits: Moments, which: int, levels: Moments, place: int) -> None:
         place >>= 6
 
 
-@compiled(VOID, I8SS, I8, I8S, I8)
+@inlined(VOID, I8SS, I8, I8S, I8)
 def drop(bits: Moments, which: int, levels: Moments, place: int) -> None:
     """Clear a bit."""
     for level in range(levels[0]):
@@ -96,7 +96,7 @@ def drop(bits: Moments, which: int, levels: Moments, place: int) -> None:
         place >>= 6
 
 
-@compiled(I8, I8SS, I8, I8S, I8)
+@inlined(I8, I8SS, I8, I8S, I8)
 def before(bits: Moments, which: int, levels: Moments, place: int) -> int:
     """The last set bit below `place`, or -1."""
     top = levels[0]
@@ -121,7 +121,7 @@ def before(bits: Moments, which: int, levels: Moments, place: int) -> int:
     return found
 
 
-@compiled(I8, I8SS, I8, I8S, I8)
+@inlined(I8, I8SS, I8, I8S, I8)
 def onward(bits: Moments, which: int, levels: Moments, place: int) -> int:
     """The first set bit at `place` or above, or -1."""
     for level in range(levels[0]):

@@ -22,7 +22,7 @@ from numba import types
 from numba.core import cgutils
 
 from asof.compute.window.contract import Moments
-from asof.compute.window.jit import F8, I8, I8S, U1, VOID, compiled, emitted
+from asof.compute.window.jit import F8, I8, I8S, U1, VOID, emitted, inlined
 
 WORDS = 8
 KNOWN = 6
@@ -156,13 +156,13 @@ def double_of(_typing: Any, bits: Any) -> Any:
     return types.float64(bits), code
 
 
-@compiled(F8, I8)
+@inlined(F8, I8)
 def power_of_two(exponent: int) -> float:
     """2^exponent for an exponent of a normal double, -1022 to 1023."""
     return double_of((exponent + 1023) << 52)
 
 
-@compiled(VOID, I8S, I8, F8, I8, I8, U1)
+@inlined(VOID, I8S, I8, F8, I8, I8, U1)
 def accumulate(
     words: Moments, at: int, value: float, quantum: int, sign: int, squares: bool
 ) -> None:
@@ -194,19 +194,19 @@ def accumulate(
         _add_square(words, at + 2, whole, shift, sign < 0)
 
 
-@compiled(I8, I8S, I8)
+@inlined(I8, I8S, I8)
 def large_values(words: Moments, at: int) -> int:
     """How many values of the accumulator are too large for it."""
     return words[at + ODD] & (ROUNDED - 1)
 
 
-@compiled(F8, I8S, I8, I8)
+@inlined(F8, I8S, I8, I8)
 def total_of(words: Moments, at: int, quantum: int) -> float:
     """The sum of an accumulator without large values, rounded once."""
     return _sum_in_quanta(words, at) * power_of_two(quantum)
 
 
-@compiled(F8, I8S, I8, I8)
+@inlined(F8, I8S, I8, I8)
 def deviation_of(words: Moments, at: int, quantum: int) -> float:
     """The standard deviation (n - 1) of an accumulator, or NaN where the integers cannot tell.
 

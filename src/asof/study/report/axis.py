@@ -173,6 +173,8 @@ def _label(when: datetime, unit: str, *, first: bool) -> str:
     if unit.startswith("month"):
         return f"{month} {when.year}" if first or when.month == 1 else month
     if unit.startswith("hour") and when.hour:
+        if first:
+            return f"{when.day} {month} {when:%H:%M}"
         return f"{when:%H:%M}"
     return f"{when.day} {month} {when.year}" if first else f"{when.day} {month}"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from asof.study.facts import Figure, Life, Series
 from asof.study.findings import Extreme, Findings, strongest
-from asof.study.report import strips, text, words
+from asof.study.report import strips, text, titles, words
 from asof.study.report.axis import Line, nice, value_labels
 from asof.study.report.frame import Frame, Step, curve, frame, runs
 from asof.study.report.svg import Sheet, area, px, spread, steps
@@ -46,7 +46,7 @@ def draw(life: Life, found: Findings, width: float) -> str:
     y = strips.quarantine(sheet, here, y)
     y = strips.time_axis(sheet, here, y)
     told = " ".join(str(said) for said in words.story(life, found)[:3])
-    return sheet.svg(y, here.name, words.title(life, found), told)
+    return sheet.svg(y, here.name, titles.title(life, found), told)
 
 
 def drawn(life: Life) -> list[tuple[Series, str]]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from asof.study.facts import Life
 from asof.study.findings import Findings, findings
-from asof.study.report import tables, tokens, words
+from asof.study.report import tables, titles, tokens, words
 from asof.study.report.life import draw
 
 WIDTHS = (("wide", 1136), ("middle", 688), ("narrow", 328))
@@ -49,7 +49,7 @@ def page(life: Life) -> str:
         serving=life.serving,
         retraining=life.retraining,
         sections=_sections(life, found),
-        side_by_side=[tables.sources(life), tables.quarantine(life), tables.cost(life)],
+        side_by_side=[tables.sources(life), tables.cost(life)],
     )
 
 
@@ -67,7 +67,7 @@ def _head(life: Life, found: Findings) -> dict[str, object]:
     """What page and fragment both show."""
     return {
         "system": life.system,
-        "title": words.title(life, found),
+        "title": titles.title(life, found),
         "subtitle": words.subtitle(life, found),
         "question": life.question,
         "no_picture": words.no_picture(life, found),
@@ -86,6 +86,7 @@ def _sections(life: Life, found: Findings) -> list[tuple[tables.Table, list[word
     return [
         (tables.decisions(life), words.decision_words(life)),
         (tables.models(life), []),
+        (tables.quarantine(life), []),
         (tables.features(life), words.feature_words(life, found)),
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from asof.study.facts import Life, ModelFact
 from asof.study.findings import quarantined_by_slot
-from asof.study.report import numbers, text
+from asof.study.report import numbers, text, words
 from asof.study.report.axis import Line, nice
 from asof.study.report.frame import Bin, Frame
 from asof.study.report.svg import Sheet, px
@@ -58,7 +58,7 @@ def models(sheet: Sheet, here: Frame, y: float) -> float:
     strip = top + 2
     grid(sheet, here, strip, strip + 46)
     _blocks(sheet, here, strip)
-    _fit_marks(sheet, here, strip + 36)
+    below = _fit_marks(sheet, here, strip + 36)
     kinds = {model.status for model in life.models}
     at = strip + 8
     for kind in ("promoted", "refused", "failed"):
@@ -66,7 +66,7 @@ def models(sheet: Sheet, here: Frame, y: float) -> float:
             _mark(sheet, here.label + 5, at, kind)
             sheet.text(here.label + 16, at + 4, kind)
             at += 18
-    return max(strip + 46, at) + 34
+    return max(below, at) + 34
 
 
 def _blocks(sheet: Sheet, here: Frame, y: float) -> None:
@@ -103,25 +103,39 @@ def _served(life: Life) -> list[tuple[ModelFact, int, int]]:
     return found
 
 
-def _fit_marks(sheet: Sheet, here: Frame, y: float) -> None:
-    """A mark for each fit; where they would touch, the gravest of the neighbours."""
-    gravity = ("refused", "promoted", "failed")
+def _fit_marks(sheet: Sheet, here: Frame, y: float) -> float:
+    """A mark for each fit, the y below them.
+
+    Where marks would touch, one stands for its neighbours: what most of them became; failures
+    then have a row of their own.
+    """
     size = 10.0 if here.width >= 600 else 9.0
-    chosen: list[tuple[float, str]] = []
-    for model in life_fits(here.life):
+    fits = sorted(here.life.models, key=lambda model: model.trigger)
+    groups = _grouped(here, fits, size)
+    if len(groups) == len(fits):
+        for x, kinds in groups:
+            _mark(sheet, x, y, kinds[0])
+        return y + 10
+    for x, kinds in groups:
+        lived = [kind for kind in kinds if kind != "failed"]
+        if lived:
+            _mark(sheet, x, y, max(dict.fromkeys(lived), key=lived.count))
+    failed = [model for model in fits if model.status == "failed"]
+    for x, _ in _grouped(here, failed, size):
+        _mark(sheet, x, y + 13, "failed")
+    return y + (23 if failed else 10)
+
+
+def _grouped(here: Frame, fits: Sequence[ModelFact], size: float) -> list[tuple[float, list[str]]]:
+    """Fits in the order of their triggers, those within `size` px of a first one with it."""
+    groups: list[tuple[float, list[str]]] = []
+    for model in fits:
         x = here.place(min(max(model.trigger, here.life.start), here.life.end))
-        if chosen and x - chosen[-1][0] < size:
-            kind = max(chosen[-1][1], model.status, key=gravity.index)
-            chosen[-1] = (chosen[-1][0], kind)
+        if groups and x - groups[-1][0] < size:
+            groups[-1][1].append(model.status)
         else:
-            chosen.append((x, model.status))
-    for x, kind in chosen:
-        _mark(sheet, x, y, kind)
-
-
-def life_fits(life: Life) -> list[ModelFact]:
-    """The fits in the order of their triggers."""
-    return sorted(life.models, key=lambda model: model.trigger)
+            groups.append((x, [model.status]))
+    return groups
 
 
 def _mark(sheet: Sheet, x: float, y: float, kind: str) -> None:
@@ -153,7 +167,7 @@ def count_labels(life: Life) -> list[str]:
 def labels(sheet: Sheet, here: Frame, y: float) -> float:
     """What became of the requests of each slot: outcome known, never came, still open."""
     life, found = here.life, here.found
-    parts = [f"requests a {life.slot_words}"]
+    parts = [f"requests {words.each(life.slot_words)}"]
     parts += [f"{numbers.count(found.never_came)} never came"] if found.never_came else []
     parts += [f"{numbers.count(found.open)} still open"] if found.open else []
     top = heading(sheet, here, y, "Labels", parts)
@@ -245,7 +259,9 @@ def quarantine(sheet: Sheet, here: Frame, y: float) -> float:
     counted = numbers.many(len(reasons), "reason")
     parts = [f"{rows}, {counted}"] if here.width >= 600 else [rows, why]
     if found.quarantine_peak > SQUARES:
-        parts.append(f"at most {numbers.count(found.quarantine_peak)} a {here.life.slot_words}")
+        parts.append(
+            f"at most {numbers.count(found.quarantine_peak)} {words.each(here.life.slot_words)}"
+        )
     top = heading(sheet, here, y, "Quarantine", parts)
     tall = 36.0
     bottom = top + tall + (6 if here.wide else 0)

@@ -40,7 +40,7 @@ def _table(name: str, columns: str, rows: Sequence[tuple[str, ...]], what: str) 
     alike = {i: rows[0][i] for i in range(1, len(heads)) if _alike(rows, i)}
     kept = [index for index in range(len(heads)) if index not in alike]
     bare = [head.removeprefix(">").strip() for head in heads]
-    notes = [f"{bare[i]}: {text} in every row." for i, text in alike.items() if text]
+    notes = [f"{bare[i]}: {text} throughout." for i, text in alike.items() if text]
     shown = [tuple(row[index] for index in kept) for row in rows]
     opens = f"All {numbers.count(len(rows))} {what}"
     if len(rows) > MOST:

@@ -191,7 +191,7 @@ def _bar_words(life: Life, bars: int) -> str:
         months = f"{numbers.MONTHS[first.month - 1][:3]}"
     unit = life.slot_words
     if size == 1:
-        return f"{months}, a bar a {unit}"
+        return f"{months}, a bar {words.each(unit)}"
     each = numbers.SMALL[size] if size < len(numbers.SMALL) else "many"
     return f"{months}, {each} {unit}s a bar"
 

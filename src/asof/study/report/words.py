@@ -1,8 +1,7 @@
-"""Titles and sentences, made from the facts by rules: nothing is said that they do not show.
+"""Sentences made from the facts by rules: nothing is said that they do not show.
 
-The rules for what cannot be said stand first: nothing scored, one class, too few rows, every fit
-failed, one slot, no difference shown, not identifiable. An interval that holds zero is "no
-difference shown". A cause is named only where a replay has shown it: the yardstick "never" is the
+What cannot be said is said first: no figure, not identifiable, no difference shown (an interval
+that holds zero). A cause is named only where a replay has shown it: the yardstick "never" is the
 same life without refits, so what differs is what retraining is worth.
 """
 
@@ -14,9 +13,6 @@ from dataclasses import dataclass
 from asof.study.facts import Figure, Life, Series
 from asof.study.findings import Against, Findings, strongest
 from asof.study.report import numbers
-
-TITLE = 90
-"""The longest title, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,103 +42,13 @@ def because(why: str) -> str:
     return bare[:1].lower() + bare[1:] if bare[1:2].islower() or bare[1:2] == " " else bare
 
 
-def title(life: Life, found: Findings) -> str:
-    """The finding in one sentence of at most 90 characters."""
-    return next(text for text in _titles(life, found) if len(text) <= TITLE)
+def each(unit: str) -> str:
+    """A unit with its article, for rates.
 
-
-def _titles(life: Life, found: Findings) -> Iterator[str]:
-    """Candidates, the first that applies first; each rule ends in one that is short enough."""
-    for name in (life.system, "this system"):
-        yield from _cannot_say(life, found, name)
-        yield from _behind(life, found, name)
-        yield from _one_slot(life, found, name)
-        yield from _retraining_title(life, found, name)
-        yield from _baseline_title(life, found, name)
-        yield from _level_title(life, found, name)
-    yield "What happened in this life"
-
-
-def _cannot_say(life: Life, found: Findings, name: str) -> Iterator[str]:
-    metric = life.metric.words
-    if found.requests == 0:
-        yield f"Nothing was asked of {name} in this life"
-    elif found.scored == 0:
-        yield f"No outcome of {name} counts yet, so it has no {metric} to show"
-    elif found.trouble:
-        yield f"{name} has no {metric} to show because {because(found.trouble)}"
-        yield f"{name} has no {metric} to show"
-    elif found.fits and found.failed == found.fits:
-        fits = "The only fit" if found.fits == 1 else f"All {numbers.count(found.fits)} fits"
-        if life.coverage.fallback == life.coverage.asked:
-            yield f"{fits} of {name} failed, so every answer was its fallback"
-        yield f"{fits} of {name} failed"
-
-
-def _behind(life: Life, found: Findings, name: str) -> Iterator[str]:
-    other = strongest(life)
-    if other and other.difference and _against(found, other).verdict == "worse":
-        size = scale(life).level(abs(other.difference.value or 0.0))
-        yield f"{name} is behind {other.label} by {size} of {life.metric.words}"
-        yield f"{name} is behind its strongest baseline by {size} of {life.metric.words}"
-
-
-def _one_slot(life: Life, found: Findings, name: str) -> Iterator[str]:
-    value = life.served.total.value
-    if found.slots == 1 and value is not None:
-        level = scale(life).level(value)
-        yield f"{name} has a {life.metric.words} of {level} in its only {life.slot_words}"
-        yield f"{name} has a {life.metric.words} of {level}"
-
-
-def _retraining_title(life: Life, found: Findings, name: str) -> Iterator[str]:
-    never = yardstick(life)
-    if never is None or found.refits == 0:
-        return
-    beside = _against(found, never)
-    slots = f"{beside.ahead:,} of {beside.slots:,} {life.slot_words}s"
-    size = scale(life).level(abs(never.difference.value or 0.0)) if never.difference else ""
-    metric = life.metric.words
-    if beside.verdict == "better":
-        number = numbers.spelt(found.promotions)
-        times = "promotion" if found.promotions == 1 else "promotions"
-        if 2 * beside.ahead > beside.slots and found.promotions:
-            yield f"{number} {times} kept {name} ahead of a model that never learns in {slots}"
-            yield f"{number} {times} kept {name} ahead of never refitting in {slots}"
-        yield f"Retraining {name} is worth {size} of {metric}, ahead in {slots}"
-        yield f"Retraining {name} is worth {size} of {metric}"
-    elif beside.verdict == "worse":
-        yield f"Retraining {name} costs {size} of {metric} against a model that never learns"
-        yield f"Retraining {name} costs {size} of {metric}"
-    elif beside.verdict == "no difference shown":
-        yield f"No difference is shown between {name} and a model that never learns"
-        yield f"No difference is shown between retraining {name} and not"
-    else:
-        yield f"What retraining {name} is worth is not identifiable because {because(beside.why)}"
-        yield f"What retraining {name} is worth is not identifiable"
-
-
-def _baseline_title(life: Life, found: Findings, name: str) -> Iterator[str]:
-    other = strongest(life)
-    if other is None:
-        return
-    beside = _against(found, other)
-    slots = f"{beside.ahead:,} of {beside.slots:,} {life.slot_words}s"
-    for label in (other.label, "its strongest baseline"):
-        if beside.verdict == "better":
-            yield f"{name} is ahead of {label} in {slots}"
-        elif beside.verdict == "no difference shown":
-            yield f"No difference is shown between {name} and {label}"
-        elif beside.verdict == "not identifiable":
-            yield f"Whether {name} beats {label} is not identifiable"
-
-
-def _level_title(life: Life, found: Findings, name: str) -> Iterator[str]:
-    value = life.served.total.value
-    if value is not None:
-        level = scale(life).level(value)
-        over = numbers.many(found.slots, life.slot_words)
-        yield f"{name} has a {life.metric.words} of {level} over {over}"
+    >>> each("hour"), each("week")
+    ('an hour', 'a week')
+    """
+    return f"an {unit}" if unit.startswith("hour") else f"a {unit}"
 
 
 def subtitle(life: Life, found: Findings) -> str:
@@ -211,19 +117,19 @@ def _retraining_words(life: Life, found: Findings) -> Iterator[Said]:
     if found.refits == 0:
         yield Said("There was no refit in this life, so retraining has nothing to be worth.")
         return
-    beside, metric = _against(found, never), life.metric.words
+    pair, metric = beside(found, never), life.metric.words
     levels = f"{_levels(life, never)}."
-    if beside.verdict == "not identifiable":
-        yield Said(f"What retraining is worth is not identifiable: {because(beside.why)}.")
-    elif beside.verdict == "no difference shown":
+    if pair.verdict == "not identifiable":
+        yield Said(f"What retraining is worth is not identifiable: {because(pair.why)}.")
+    elif pair.verdict == "no difference shown":
         yield Said(
             "No difference is shown between retraining and not, 95% interval ",
             _gain_interval(life, never),
             f" of {metric}: {levels}",
         )
     else:
-        verb = "is worth" if beside.verdict == "better" else "costs"
-        interval = _gain_interval(life, never, turned=beside.verdict == "worse")
+        verb = "is worth" if pair.verdict == "better" else "costs"
+        interval = _gain_interval(life, never, turned=pair.verdict == "worse")
         yield Said(
             f"Retraining {verb} ",
             _size(life, never),
@@ -237,18 +143,18 @@ def _baseline_words(life: Life, found: Findings) -> Iterator[Said]:
         if found.baselines == 0:
             yield Said("The declaration names no baseline, so the level has nothing beside it.")
         return
-    beside = _against(found, other)
+    pair = beside(found, other)
     label = f"the strongest of {numbers.count(found.baselines)} baselines, {other.label}"
     label = label if found.baselines > 1 else f"its baseline, {other.label}"
-    if beside.verdict == "not identifiable":
-        yield Said(f"Whether served beats {label}, is not identifiable: {because(beside.why)}.")
-    elif beside.verdict == "no difference shown":
+    if pair.verdict == "not identifiable":
+        yield Said(f"Whether served beats {label}, is not identifiable: {because(pair.why)}.")
+    elif pair.verdict == "no difference shown":
         interval = _gain_interval(life, other)
         yield Said(f"No difference is shown between served and {label}: ", interval, ".")
     else:
-        interval = _gain_interval(life, other, turned=beside.verdict == "worse")
+        interval = _gain_interval(life, other, turned=pair.verdict == "worse")
         yield Said(
-            f"Served is {beside.verdict} than {label}, by ",
+            f"Served is {pair.verdict} than {label}, by ",
             _size(life, other),
             f" {interval}: {_levels(life, other)}.",
         )
@@ -380,7 +286,8 @@ def outcome_words(life: Life, outcome: float) -> str:
     return f"a mean outcome of {numbers.plain(outcome)}"
 
 
-def _against(found: Findings, other: Series) -> Against:
+def beside(found: Findings, other: Series) -> Against:
+    """How served stands beside `other`."""
     return next(each for each in found.against if each.name == other.name)
 
 
@@ -415,7 +322,7 @@ def decision_words(life: Life) -> list[Said]:
         kinds[decision.kind] = kinds.get(decision.kind, 0) + 1
     if not kinds:
         return []
-    counted = ", ".join(f"{kind} {numbers.count(times)}" for kind, times in kinds.items())
+    counted = ", ".join(f"{numbers.count(times)} {kind}" for kind, times in kinds.items())
     return [Said(f"{numbers.many(len(life.decisions), 'decision')}: {counted}.")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -74,7 +75,10 @@ class Findings:
     quarantined_in_life: int
     quarantine_reasons: int
     quarantine_peak: int
+    features: int
     incomplete_features: int
+    decisions: int
+    decision_kinds: tuple[tuple[str, int], ...]
     baselines: int
     fit_cpu_share: float | None
 
@@ -109,6 +113,9 @@ def findings(life: Life) -> Findings:
         quarantined_in_life=sum(sum(source.quarantined_by_slot) for source in life.sources),
         quarantine_reasons=len({why for source in life.sources for why, _ in source.quarantined}),
         quarantine_peak=max(quarantined_by_slot(life), default=0),
+        features=len(life.features),
+        decisions=len(life.decisions),
+        decision_kinds=tuple(Counter(each.kind for each in life.decisions).items()),
         incomplete_features=sum(feature.missing_share > 0 for feature in life.features),
         baselines=sum(series.kind == "baseline" for series in life.series),
         fit_cpu_share=_share(life.cost.fit_cpu_seconds, life.cost.total_cpu_seconds or 0),

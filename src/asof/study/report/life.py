@@ -101,7 +101,7 @@ def _metric_panel(
     for value, label in named.items():
         at = axis(value)
         sheet.path(f"M{px(here.place.start)} {px(at)}H{px(here.place.stop)}", "grid")
-        sheet.text(here.place.start - 8, at + 4, label, "e")
+        sheet.text(here.place.start - 8, at + 4, label, "e tick")
     inside = sheet.clip(
         f"{here.name}-plot", here.place.start, top - 1, here.place.stop - here.place.start, tall + 2
     )

@@ -234,5 +234,6 @@ def slot(start: int, words: str, zone: str, *, year: bool) -> str:
 
 
 def _three(value: float) -> str:
-    places = max(0, 2 - math.floor(math.log10(value)))
-    return f"{value:,.{places}f}" if value < 1000 else f"{value:,.0f}"
+    rounded = float(f"{value:.3g}")
+    places = max(0, 2 - math.floor(math.log10(rounded)))
+    return f"{value:,.{places}f}"

@@ -84,7 +84,7 @@ def _markup(made_here: str) -> Markup:
 
 def _sections(life: Life, found: Findings) -> list[tuple[tables.Table, list[words.Said]]]:
     return [
-        (tables.decisions(life), words.decision_words(life)),
+        (tables.decisions(life), words.decision_words(found)),
         (tables.models(life), []),
         (tables.quarantine(life), []),
         (tables.features(life), words.feature_words(life, found)),

@@ -84,7 +84,7 @@ def series(life: Life, found: Findings) -> Table:
             )
         )
     columns = (
-        f"|>{life.metric.words}|>95% interval|>against served|>95% interval|"
+        f"|>{life.metric.words}|>95% interval|>against served|>its interval|"
         f">served ahead, {life.slot_words}s|>rows"
     )
     return _table("What was served and what might have been", columns, rows, "rows")

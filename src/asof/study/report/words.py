@@ -315,20 +315,17 @@ def _gain_interval(life: Life, other: Series, *, turned: bool = False) -> str:
     return scale(life).interval(low, high)
 
 
-def decision_words(life: Life) -> list[Said]:
+def decision_words(found: Findings) -> list[Said]:
     """How many decisions there were, by kind."""
-    kinds: dict[str, int] = {}
-    for decision in life.decisions:
-        kinds[decision.kind] = kinds.get(decision.kind, 0) + 1
-    if not kinds:
+    if not found.decisions:
         return []
-    counted = ", ".join(f"{numbers.count(times)} {kind}" for kind, times in kinds.items())
-    return [Said(f"{numbers.many(len(life.decisions), 'decision')}: {counted}.")]
+    counted = ", ".join(f"{numbers.count(times)} {kind}" for kind, times in found.decision_kinds)
+    return [Said(f"{numbers.many(found.decisions, 'decision')}: {counted}.")]
 
 
 def feature_words(life: Life, found: Findings) -> list[Said]:
     """How many columns there are, and where values are missing."""
-    columns = numbers.many(len(life.features), "feature")
+    columns = numbers.many(found.features, "feature")
     if not found.incomplete_features:
         return [Said(f"{columns}; no value is missing.")]
     most = max(life.features, key=lambda feature: feature.missing_share)

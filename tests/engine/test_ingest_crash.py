@@ -79,8 +79,12 @@ def whole(store):
     assert len(rows) == len(set(rows)), "a row came twice"
     loads = store.loads.in_force("event")
     assert len(rows) == sum(load.stored for load in loads)
-    assert all(load.read == load.stored + load.report["set_apart"] for load in loads)
-    assert len(store.loads.quarantine()) == sum(load.report["set_apart"] for load in loads)
+    assert all(
+        load.read == load.stored + store.loads.report(load.offset)["set_apart"] for load in loads
+    )
+    assert len(store.loads.quarantine()) == sum(
+        store.loads.report(load.offset)["set_apart"] for load in loads
+    )
     return len(loads)
 
 

@@ -84,7 +84,7 @@ def _load(
     load = hashlib.sha256(f"{given.content}{mark}".encode()).hexdigest()[:32]
     known = _known(store, table, load)
     if known is not None:
-        return LoadReport.known(known.report)
+        return LoadReport.known(store.loads.report(known.offset))
     frame = prepared(given.read(), table)
     require_volume(frame, table, what=given.name)
     checked = check(frame, table)
@@ -92,7 +92,7 @@ def _load(
     with store.writing():
         known = _known(store, table, load)
         if known is not None:
-            return LoadReport.known(known.report)
+            return LoadReport.known(store.loads.report(known.offset))
         loads = store.loads.in_force(table.name)
         old = _superseded(table, loads, given, mark, replacing=replacing)
         left = [one for one in loads if one not in old]
@@ -128,10 +128,11 @@ def set_aside(apart: pl.DataFrame) -> list[SetAside]:
 
 def _known(store: Store, table: Table[Any], load: str) -> Load | None:
     """The same load in force, if all that it leans on is in force too."""
-    loads = store.loads.in_force(table.name)
-    there = {one.offset for one in loads}
-    same = [one for one in loads if one.load == load]
-    return same[0] if same and there.issuperset(same[0].leans_on) else None
+    same = store.loads.in_force(table.name, load=load)
+    if not same or not same[0].leans_on:
+        return same[0] if same else None
+    there = {one.offset for one in store.loads.in_force(table.name)}
+    return same[0] if there.issuperset(same[0].leans_on) else None
 
 
 def _require_earlier(store: Store, table: Table[Any], given: Given) -> None:

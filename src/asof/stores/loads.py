@@ -43,7 +43,10 @@ class NewLoad:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load that was taken at `offset`; its other fields are those of `NewLoad`."""
+    """A load that was taken at `offset`; its other fields are those of `NewLoad`.
+
+    What was told about it is asked for by itself, with `Loads.report`.
+    """
 
     offset: int
     load: str
@@ -61,7 +64,9 @@ class Load:
     moment: int | None
     part_of: int | None
     leans_on: tuple[int, ...]
-    report: Mapping[str, Any]
+
+
+_LOAD = [LOADS.c[name] for name in Load.__slots__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +131,38 @@ class Loads:
 
     def pending(self) -> list[Load]:
         """Loads that were begun and neither finished nor taken back: a writer was killed."""
-        return self._select(sa.select(LOADS).where(~LOADS.c.done))
+        return self._select(sa.select(*_LOAD).where(~LOADS.c.done))
 
     def all(self, source: str | None = None) -> list[Load]:
         """Finished loads of one source, or of all, superseded ones included, by offset."""
-        query = sa.select(LOADS).where(LOADS.c.done)
+        query = sa.select(*_LOAD).where(LOADS.c.done)
         if source is not None:
             query = query.where(LOADS.c.source == source)
         return self._select(query)
 
-    def in_force(self, source: str, *, offset: int | None = None) -> list[Load]:
-        """Finished loads of a source that nothing had superseded as of `offset`, by offset."""
+    def report(self, offset: int) -> Mapping[str, Any]:
+        """What was told about a load when it was taken; empty if there is no such load."""
+        query = sa.select(LOADS.c.report).where(LOADS.c.offset == offset)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one_or_none() or {}
+
+    def in_force(
+        self, source: str, *, offset: int | None = None, load: str | None = None
+    ) -> list[Load]:
+        """Finished loads of a source that nothing had superseded as of `offset`, by offset.
+
+        `load` asks for the one of that identity only.
+        """
         query = (
-            sa.select(LOADS)
+            sa.select(*_LOAD)
             .where(LOADS.c.source == source)
             .where(LOADS.c.done)
             .where(LOADS.c.offset.not_in(_superseded(offset)))
         )
         if offset is not None:
             query = query.where(LOADS.c.offset <= offset)
+        if load is not None:
+            query = query.where(LOADS.c.load == load)
         return self._select(query)
 
     def unseen(self, source: str, *, offset: int | None = None) -> list[int]:
@@ -163,7 +181,7 @@ class Loads:
     ) -> list[tuple[Load, SetAside]]:
         """Rows set aside by loads in force; `released` those that were, were not, or all."""
         query = (
-            sa.select(QUARANTINE, LOADS)
+            sa.select(QUARANTINE, *_LOAD)
             .join(LOADS, LOADS.c.offset == QUARANTINE.c.offset)
             .where(LOADS.c.done)
             .where(LOADS.c.offset.not_in(_superseded(None)))

@@ -32,8 +32,8 @@ def writer(path: Path, *, wait: float = 300.0) -> Generator[None]:
 
 
 def _take(connection: sqlite3.Connection, path: Path, wait: float) -> None:
-    connection.execute("PRAGMA journal_mode=MEMORY")  # a lock needs no space on a full disk
     try:
+        connection.execute("PRAGMA journal_mode=MEMORY")  # a lock needs no space on a full disk
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:

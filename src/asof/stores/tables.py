@@ -92,6 +92,7 @@ class Tables:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._opened: dict[Path, DeltaTable] = {}
 
     def append(self, source: str, layout: Layout, frame: pl.DataFrame, *, offset: int) -> None:
         """Add the rows of one load in one atomic, durable commit.
@@ -126,8 +127,7 @@ class Tables:
                 if not self.holds(source, layout.name, offset=offset):
                     file.unlink(missing_ok=True)
                 raise
-            table.update_incremental()
-            _sync(place / "_delta_log" / f"{table.version():020d}.json")
+            _sync(place / "_delta_log" / f"{table.version() + 1:020d}.json")
             _sync_directory(place)
 
     def holds(self, source: str, layout: str, *, offset: int) -> bool:
@@ -162,10 +162,16 @@ class Tables:
         return DeltaTable.create(place, schema=layout.delta(), mode="ignore")
 
     def _open(self, place: Path) -> DeltaTable | None:
+        """The table as of now; one that was opened before reads only what was committed since."""
         from deltalake import DeltaTable
 
         with in_words("read a table", place):
-            return DeltaTable(place) if DeltaTable.is_deltatable(str(place)) else None
+            opened = self._opened.get(place)
+            if opened is not None:
+                opened.update_incremental()
+            elif DeltaTable.is_deltatable(str(place)):
+                opened = self._opened[place] = DeltaTable(place)
+        return opened
 
 
 def _file_name(offset: int) -> str:

@@ -33,6 +33,8 @@ def taken(values, kind, dtype=None):
         (["true", "False", "1", "no"], bool, [True, False, True, False]),
         ([1, 0, None], bool, [True, False, None]),
         ([7, 8], str, ["7", "8"]),
+        (["", " ", "1"], int, [None, None, 1]),
+        (["", " "], str, ["", " "]),
         ([None, None], float, [None, None]),
     ],
 )

@@ -219,6 +219,10 @@ def test_replacing_puts_a_file_in_the_place_of_the_one_from_its_path(store, tmp_
     assert (report.loads[0].superseded, report.stored) == (1, 2)
     assert store.rows(table)["value"].to_list() == [8.0, 3.0]
     assert store.rows(table, offset=before)["value"].to_list() == [2.0, 3.0]
+    read((1, 9.0, 0)).write_csv(tmp_path / "r.csv")
+    by_whole_path = asof.source(Reading, tmp_path / "r.csv", lag=asof.hours(1))
+    ingest(by_whole_path, store, now=NOW, base=tmp_path, replacing=True)
+    assert store.rows(table)["value"].to_list() == [9.0]
     read((5, 8.0, 0)).write_csv(tmp_path / "other.csv")
     other = asof.source(Reading, "other.csv", lag=asof.hours(1))
     with pytest.raises(DataRefused, match="replaces nothing") as caught:

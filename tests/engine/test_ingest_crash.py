@@ -128,6 +128,17 @@ def test_ctrl_c_stops_at_once_and_the_next_run_starts_clean(tmp_path):
         assert whole(store) == FILES
 
 
+def test_two_processes_that_load_the_same_files_load_them_once(tmp_path):
+    write_events(tmp_path)
+    running = [run(tmp_path) for _ in range(2)]
+    told = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert all(text.startswith("event: ") for text in told)
+    with Store(tmp_path / "store") as store:
+        assert whole(store) == FILES
+        assert store.rows(events).height == FILES * (ROWS - ROWS // 1000)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A real disk of 64 MB."""

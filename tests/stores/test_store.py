@@ -219,7 +219,7 @@ def test_a_column_of_another_type_asks_to_ingest_again(store, shop):
     with pytest.raises(StoreError, match="columns changed: sensor") as caught:
         store.rows(asof.source(Reading))
     assert "a.csv" in caught.value.found
-    assert "asof ingest reading" in caught.value.mend
+    assert "asof ingest SYSTEM reading" in caught.value.mend
 
 
 def test_until_is_fixed_once(store, shop):

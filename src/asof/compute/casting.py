@@ -48,8 +48,8 @@ def word(kind: type) -> str:
 def cast(found: pl.Series, kind: type) -> Cast:
     """The column as `kind` (bool, int, float, str or datetime).
 
-    Texts that say a value of the declared type are taken (CSV has no types); NaN is null, -0.0 is
-    0.0 and an infinity is a fault (LAW 2g).
+    Texts that say a value of the declared type are taken (CSV has no types), empty ones are null
+    where no text is declared; NaN is null, -0.0 is 0.0 and an infinity is a fault (LAW 2g).
 
     >>> taken = cast(pl.Series(["1", "2.5", " 3 "]), int)
     >>> taken.values.to_list(), {words: mask.to_list() for words, mask in taken.faults.items()}
@@ -59,6 +59,8 @@ def cast(found: pl.Series, kind: type) -> Cast:
         return Cast(found.cast(_STORED[kind]), {})
     if isinstance(found.dtype, pl.Categorical | pl.Enum):
         found = found.cast(pl.String)
+    if found.dtype == pl.String and kind is not str:
+        found = found.str.strip_chars().replace("", None)
     return _CASTS[kind](found)
 
 
@@ -71,8 +73,7 @@ def _text(found: pl.Series) -> Cast:
 def _float(found: pl.Series) -> Cast:
     if not (found.dtype.is_numeric() or found.dtype == pl.String):
         return _impossible(found, pl.Float64())
-    given = found.str.strip_chars() if found.dtype == pl.String else found
-    values = given.cast(pl.Float64, strict=False)
+    values = found.cast(pl.Float64, strict=False)
     wrong = _lost(found, values)
     values = values.fill_nan(None)
     values = values.set((values == 0.0).fill_null(value=False), 0.0)  # -0.0 == 0.0
@@ -88,10 +89,9 @@ def _int(found: pl.Series) -> Cast:
         found = found.cast(pl.Float64).fill_nan(None)
         values = _whole(found)
     elif found.dtype == pl.String:
-        given = found.str.strip_chars()
-        values = given.cast(pl.Int64, strict=False)
+        values = found.cast(pl.Int64, strict=False)
         if values.null_count() > found.null_count():  # "2.0", as written by who had nulls
-            values = values.fill_null(_whole(given.cast(pl.Float64, strict=False)))
+            values = values.fill_null(_whole(found.cast(pl.Float64, strict=False)))
     else:
         return _impossible(found, pl.Int64())
     return Cast(values, {"is not a whole number": _lost(found, values)})
@@ -108,7 +108,7 @@ def _bool(found: pl.Series) -> Cast:
     if not (found.dtype.is_numeric() or found.dtype == pl.String):
         return _impossible(found, pl.Boolean())
     if found.dtype == pl.String:
-        told = found.str.strip_chars().str.to_lowercase()
+        told = found.str.to_lowercase()
         meaning = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}
         values = told.replace_strict(meaning, default=None, return_dtype=pl.Boolean)
     else:
@@ -128,7 +128,7 @@ def _time(found: pl.Series) -> Cast:
         return Cast(nothing, {}, walls=found.cast(pl.Datetime("us")))
     if found.dtype != pl.String:
         return _impossible(found, pl.Int64())
-    told = found.str.strip_chars().str.replace("T", " ", literal=True)
+    told = found.str.replace("T", " ", literal=True)
     values = nothing
     for form in _AWARE:
         if values.null_count() > found.null_count():

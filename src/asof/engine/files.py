@@ -48,7 +48,7 @@ def find(table: Table[Any], base: Path) -> list[Given]:
         files = sorted(file for file in path.iterdir() if file.name.endswith(_SUFFIXES))
         if not files:
             raise _nothing(table, path, "the directory holds no Parquet or CSV file")
-        return [_file(table, file, f"{table.path}/{file.name}") for file in files]
+        return [_file(table, file, base) for file in files]
     if not path.is_file():
         near = nearest(path.name, _beside(path))
         raise _nothing(table, path, "no such file", near)
@@ -59,7 +59,7 @@ def find(table: Table[Any], base: Path) -> list[Given]:
             mend="Convert it, or read it yourself and hand in the frame.",
             where=table.declared,
         )
-    return [_file(table, path, table.path)]
+    return [_file(table, path, base)]
 
 
 def in_memory(table: Table[Any], data: ArrowStream) -> Given:
@@ -103,13 +103,15 @@ def prepared(raw: pl.DataFrame, table: Table[Any]) -> pl.DataFrame:
     return _frame(made, f"what {name}() returned")
 
 
-def _file(table: Table[Any], path: Path, told: str) -> Given:
+def _file(table: Table[Any], path: Path, base: Path) -> Given:
     try:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataRefused(f"Cannot read {path.name}.", found=str(error)) from error
-    return Given(path.name, told, content, lambda: _read(table, path))
+    whole, root = path.resolve(), base.resolve()
+    told = whole.relative_to(root) if whole.is_relative_to(root) else whole
+    return Given(path.name, told.as_posix(), content, lambda: _read(table, path))
 
 
 def _read(table: Table[Any], path: Path) -> pl.DataFrame:

@@ -79,7 +79,7 @@ def release(
                 f"Row {name} cannot be released to {table.name}.",
                 found=f"it is a row of {load.source}, "
                 f"{'in quarantine' if aside.released is None else 'released before'}",
-                mend=f"List what can be: asof quarantine {table.name}",
+                mend="List what can be: asof quarantine list SYSTEM",
             )
         row = _mended(aside, mended or {})
         frame = pl.DataFrame([row], infer_schema_length=None)
@@ -142,7 +142,7 @@ def _find(store: Store, name: str) -> tuple[Load, SetAside]:
     raise UsageError(
         f"No row '{name}' is in quarantine.",
         found=f"rows: {names}{', ...' if len(rows) > 5 else ''}" if rows else "it is empty",
-        mend="Name a row as load:position; list them with: asof quarantine",
+        mend="Name a row as load:position; list them with: asof quarantine list SYSTEM",
     )
 
 
@@ -172,6 +172,6 @@ def _still(name: str, reasons: Iterable[str], table: Table[Any]) -> DataRefused:
     return DataRefused(
         f"Row {name} of {table.name} still breaks its contract.",
         found="; ".join(reasons),
-        mend="Release it with mended values: asof quarantine release NAME column=value",
+        mend=f"Mend it: asof quarantine release SYSTEM {name} --set COLUMN=VALUE",
         where=table.row.declared_ or table.declared,
     )

@@ -192,7 +192,7 @@ def _as_laid_out(
         raise StoreError(
             f"Rows of {table.name} were stored before its columns changed: {', '.join(faults)}.",
             found=f"loads under the earlier declaration: {named}",
-            mend=f"Ingest them again under the present one: asof ingest {table.name}",
+            mend=f"Ingest them again under the present one: asof ingest SYSTEM {table.name}",
             where=table.declared,
         )
     filled = [pl.lit(None, layout.schema[name]).alias(name) for name in absent]

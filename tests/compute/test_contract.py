@@ -221,10 +221,12 @@ def test_too_few_rows_and_too_many_faults_are_refused():
     few = asof.source(Payment, min_rows=10)
     with pytest.raises(DataRefused, match="too few rows"):
         require_volume(rows(), few, what="f.csv")
-    require_most(payments, what="f.csv", read=10, failed=1, reasons={"x": 1})
+    bad = check(rows(10, amount=[-1.0, -2.0, *[1.0] * 8]), payments).bad
+    require_most(payments, bad.head(1), what="f.csv", read=10)
     with pytest.raises(DataRefused, match=r"2 of 10 rows of f\.csv break") as caught:
-        require_most(payments, what="f.csv", read=10, failed=2, reasons={"amount is null": 2})
-    assert "amount is null: 2" in caught.value.found
+        require_most(payments, bad, what="f.csv", read=10)
+    assert caught.value.found == "amount is below 0: 2; row 0: payment_id=0, amount=-1.0"
+    assert "refuse_above=" in caught.value.mend
 
 
 amounts = st.one_of(st.none(), st.floats(-10, 2000), st.sampled_from([0.0, 1000.0, -0.0]))

@@ -131,8 +131,10 @@ def test_a_second_different_row_of_a_key_with_a_lag_is_set_apart(store):
 
 def test_too_many_twins_refuse_the_file(store):
     ingest(readings, store, now=NOW, data=read((1, 2.0, 0)))
-    with pytest.raises(DataRefused, match="1 of 1 rows"):
+    with pytest.raises(DataRefused, match="1 of 1 rows") as caught:
         ingest(readings, store, now=NOW, data=read((1, 3.0, 0)))
+    assert "sensor=1" in caught.value.found
+    assert "available=" in caught.value.mend
     assert store.rows(readings).height == 1
     assert store.loads.quarantine() == []
 

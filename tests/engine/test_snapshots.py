@@ -59,8 +59,10 @@ def store(tmp_path):
 
 
 def test_a_snapshot_adds_changes_and_withdraws(store):
-    ingest(by_file, store, now=0, data=snap(0, {1: "a", 2: "b", 3: "c"}))
+    first = ingest(by_file, store, now=0, data=snap(0, {1: "a", 2: "b", 3: "c"}))
+    assert "values of the snapshot's day" in first.notes[0]
     report = ingest(by_file, store, now=0, data=snap(1, {1: "a", 2: "x", 4: "d"}))
+    assert report.notes == ()
     (load,) = report.loads
     assert (load.withdrawn, load.read) == (1, 3)
     assert in_force(store, by_file, 0) == {1: "a", 2: "b", 3: "c"}

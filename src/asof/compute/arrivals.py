@@ -12,9 +12,6 @@ from asof.declare.kept import ALWAYS, AVAILABLE, POSITION, RECORDED, WITHDRAWN
 
 _SAID = "said_"
 
-DUPLICATE = "another row has this key, and nobody knows when a correction was known"
-"""Why a second, different row of a key is set apart where availability is a lag (LAW 2d)."""
-
 
 @dataclass(frozen=True)
 class Arrivals:

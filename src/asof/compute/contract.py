@@ -26,6 +26,9 @@ from asof.errors import DataRefused
 REASONS = "reasons"
 """Column of `Checked.bad`: why the row was set apart, a list of words."""
 
+DUPLICATE = "another row has this key, and nobody knows when a correction was known"
+"""Why a second, different row of a key is set apart where availability is a lag (LAW 2d)."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -113,20 +116,36 @@ def require_volume(frame: pl.DataFrame, table: Table[Any], *, what: str) -> None
         )
 
 
-def require_most(
-    table: Table[Any], *, what: str, read: int, failed: int, reasons: Mapping[str, int]
-) -> None:
-    """Refuse a load of which more than the declared share fails."""
-    if failed == 0 or failed <= table.refuse_above * read:
+def require_most(table: Table[Any], bad: pl.DataFrame, *, what: str, read: int) -> None:
+    """Refuse a load of which more than the declared share is set apart (`bad`)."""
+    if bad.height == 0 or bad.height <= table.refuse_above * read:
         return
-    told = "; ".join(f"{reason}: {count:,}" for reason, count in list(reasons.items())[:3])
+    reasons = count_reasons(bad)
+    told = [f"{reason}: {count:,}" for reason, count in list(reasons.items())[:3]]
+    if any(reason.endswith(DUPLICATE) for reason in reasons):
+        mend = (
+            "Say when each version became known, with available= a Moment of the row, or add to "
+            "the key what tells the rows apart."
+        )
+    else:
+        mend = (
+            "Mend the file or the contract; refuse_above= is the share that may go to quarantine "
+            f"({table.refuse_above:g})."
+        )
     raise DataRefused(
-        f"{failed:,} of {read:,} rows of {what} break the contract of {table.row.__name__}.",
-        found=told,
-        mend="Mend the file or the contract; refuse_above= is the share that may go to quarantine "
-        f"({table.refuse_above:g}).",
+        f"{bad.height:,} of {read:,} rows of {what} break the contract of {table.row.__name__}.",
+        found="; ".join([*told, _example(bad, table)]),
+        mend=mend,
         where=table.row.declared_ or table.declared,
     )
+
+
+def _example(bad: pl.DataFrame, table: Table[Any]) -> str:
+    """The first row set apart: its key, and the values that its reasons are about."""
+    row = bad.row(0, named=True)
+    about = [reason.split(" ", 1)[0] for reason in row[REASONS]]
+    names = [name for name in row if name in table.keys or name in about]
+    return f"row {row[POSITION]}: {', '.join(f'{name}={row[name]}' for name in names)}"
 
 
 def count_reasons(bad: pl.DataFrame) -> dict[str, int]:

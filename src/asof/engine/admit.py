@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from asof.compute.arrivals import (
-    DUPLICATE,
     Arrivals,
     always_known,
     current,
@@ -17,7 +16,7 @@ from asof.compute.arrivals import (
     one_a_key,
     unsaid,
 )
-from asof.compute.contract import REASONS, Checked
+from asof.compute.contract import DUPLICATE, REASONS, Checked
 from asof.declare.kept import AVAILABLE, DECLARED, POSITION, RECORDED, WITHDRAWN
 from asof.declare.sources import Source
 from asof.declare.tables import Table
@@ -85,7 +84,9 @@ def admit(store: Store, coming: Coming) -> Admitted:
         stored = _stored(store, coming, None)
         found = take_snapshots(table, good, coming.checked, stored, coming.left, what=coming.what)
         apart = _with_twins(coming, found.arrivals.twins)
-        return Admitted(found.arrivals, apart, found.moment, found.withdrawn, live=live)
+        return Admitted(
+            found.arrivals, apart, found.moment, found.withdrawn, live=live, notes=found.notes
+        )
     arrivals = compared(store, coming, good, live=live)
     return Admitted(arrivals, _with_twins(coming, arrivals.twins), live=live)
 

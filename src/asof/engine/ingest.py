@@ -88,7 +88,7 @@ def _load(
     frame = prepared(given.read(), table)
     require_volume(frame, table, what=given.name)
     checked = check(frame, table)
-    _require(table, given, checked.read, checked.bad)
+    require_most(table, checked.bad, what=given.name, read=checked.read)
     with store.writing():
         known = _known(store, table, load)
         if known is not None:
@@ -98,7 +98,7 @@ def _load(
         left = [one for one in loads if one not in old]
         coming = Coming(table, given.name, frame, checked, left, old, now, history)
         admitted = admit(store, coming)
-        _require(table, given, checked.read, admitted.apart)
+        require_most(table, admitted.apart, what=given.name, read=checked.read)
         report = _report(given, load, coming, admitted)
         fresh = admitted.arrivals.fresh
         new = NewLoad(
@@ -161,12 +161,6 @@ def _superseded(
         old += [one for one in files if one.moment is not None and one.moment >= since]
     gone = {one.offset for one in old}
     return [one for one in loads if one.offset in gone or one.part_of in gone]
-
-
-def _require(table: Table[Any], given: Given, read: int, apart: pl.DataFrame) -> None:
-    require_most(
-        table, what=given.name, read=read, failed=apart.height, reasons=count_reasons(apart)
-    )
 
 
 def _latest(table: Table[Any], fresh: pl.DataFrame) -> int | None:

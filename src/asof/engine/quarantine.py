@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from asof.compute.arrivals import DUPLICATE, Arrivals, always_known
-from asof.compute.contract import check
+from asof.compute.arrivals import Arrivals, always_known
+from asof.compute.contract import DUPLICATE, check
 from asof.declare.kept import AVAILABLE, POSITION
 from asof.declare.place import nearest
 from asof.declare.sources import Source

@@ -15,6 +15,11 @@ from asof.declare.sources import Source
 from asof.errors import DataRefused
 from asof.stores.loads import Load
 
+_FIRST = (
+    "The rows of the first snapshot of {} are known from their own moments on, with the values of "
+    "the snapshot's day."
+)
+
 
 @dataclass(frozen=True)
 class Snapshots:
@@ -23,6 +28,7 @@ class Snapshots:
     arrivals: Arrivals
     moment: int
     withdrawn: int
+    notes: tuple[str, ...] = ()
 
 
 def take_snapshots(
@@ -47,6 +53,7 @@ def take_snapshots(
     last = max((one.moment for one in loads if one.moment is not None), default=None)
     state, fresh, twins = stored, list[pl.DataFrame](), list[pl.Series]()
     repeated, withdrawn, leans = 0, 0, set[int]()
+    notes = () if last is not None else (_FIRST.format(table.name),)
     base = checked.read
     for moment, part in _parts(table, good):
         if last is not None and moment < last:
@@ -81,7 +88,7 @@ def take_snapshots(
     arrivals = Arrivals(
         pl.concat(fresh).sort(POSITION), pl.concat(twins), repeated, tuple(sorted(leans))
     )  # fmt: skip
-    return Snapshots(arrivals, last, withdrawn)
+    return Snapshots(arrivals, last, withdrawn, notes)
 
 
 def _parts(table: Source[Any], good: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:

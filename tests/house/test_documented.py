@@ -64,10 +64,10 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 
 
 def test_every_command_and_option_is_documented(docs: str):
-    from asof.faces.cli import main
+    from asof.faces.cli import cli
 
     missing = []
-    for path, command in commands(main, "asof"):
+    for path, command in commands(cli, "asof"):
         if f"`{path}" not in docs:
             missing.append(path)
         for parameter in command.params:

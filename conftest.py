@@ -13,7 +13,6 @@ A page is run from top to bottom in an empty folder of its own.
 from __future__ import annotations
 
 import doctest
-import hashlib
 import os
 import re
 import shutil
@@ -30,18 +29,6 @@ from sybil.parsers.markdown import SkipParser
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 EXAMPLE = Path(__file__).with_name("examples") / "flights"  # whose `prepare` the README imports
-KERNEL = Path(__file__).parent / "src" / "asof" / "compute" / "window"
-# Numba looks at a function's own file only when it asks whether its cache is stale: one that calls
-# into a changed file would run old code. Each state of the kernel gets a cache of its own.
-os.environ.setdefault(
-    "NUMBA_CACHE_DIR",
-    str(
-        Path(__file__).parent
-        / ".pytest_cache"
-        / "numba"
-        / hashlib.sha256(b"".join(p.read_bytes() for p in sorted(KERNEL.rglob("*.py")))).hexdigest()
-    ),
-)
 INFO = re.compile(r"(?P<language>[a-z]*)(?: +title=\"(?P<title>[^\"]+)\")? *\n")
 SHOWN = {"", "text", "mermaid", "json", "html", "toml", "yaml", "csv", "make"}
 MATCH = doctest.OutputChecker()

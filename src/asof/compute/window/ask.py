@@ -11,6 +11,7 @@ from asof.compute.window import state as layout
 from asof.compute.window.afresh import DIGITS
 from asof.compute.window.batch import Bench, Source, answer_groups
 from asof.compute.window.contract import (
+    NULL,
     QUANTUM,
     Aggregate,
     Answers,
@@ -200,9 +201,17 @@ def new_state(
 
 def _new_bench(size: int, widths: Moments) -> Bench:
     base = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(widths)])
-    moments = (np.empty(size, dtype=np.int64) for _ in range(3))
-    places = (np.empty(size, dtype=np.int32) for _ in range(4))
-    return Bench(*moments, *places, np.full(int(base[-1]), -1, dtype=np.int32), base)
+    return Bench(
+        known_from=np.empty(size, dtype=np.int64),
+        known_until=np.empty(size, dtype=np.int64),
+        key=np.empty(size, dtype=np.int64),
+        shown=np.empty(size, dtype=np.int32),
+        ended=np.empty(size, dtype=np.int32),
+        by_key=np.empty(size, dtype=np.int32),
+        spare=np.empty(size, dtype=np.int32),
+        local=np.full(int(base[-1]), NULL, dtype=np.int32),
+        base=base,
+    )
 
 
 def _inverse(order: Codes, size: int) -> Moments:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import types
-
 from asof.compute.window.contract import NEVER, Codes, Floats, Moments
 from asof.compute.window.grouping import sort_places
 from asof.compute.window.jit import (
@@ -21,6 +19,7 @@ from asof.compute.window.jit import (
     VOID,
     compiled,
     inlined,
+    named,
 )
 from asof.compute.window.state import (
     COUNT,
@@ -67,8 +66,8 @@ class Bench(NamedTuple):
     """int64[d], where each code column begins in `local`."""
 
 
-SOURCE = types.NamedTuple((READ_I8S, READ_I8S, READ_I8S, READ_F8SS, READ_I4SS, READ_I8S), Source)
-BENCH = types.NamedTuple((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S), Bench)
+SOURCE = named((READ_I8S, READ_I8S, READ_I8S, READ_F8SS, READ_I4SS, READ_I8S), Source)
+BENCH = named((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S), Bench)
 
 
 @inlined(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
@@ -190,7 +189,8 @@ def _answer_group(
     shown = 0
     ended = 0
     for to in range(begin, end):
-        moment = at[questions[to]]
+        question = int(questions[to])
+        moment = int(at[question])
         while shown < size and bench.known_from[bench.shown[shown]] < moment:
             place = bench.shown[shown]
             if bench.known_until[place] >= moment:
@@ -202,8 +202,8 @@ def _answer_group(
             ended += 1
         advance(state, moment, size)
         away = 0
-        if own.shape[0] > 0 and own[questions[to]] >= 0:
-            away = _hide_own(state, bench, own[questions[to]], size)
+        if own.shape[0] > 0 and own[question] >= 0:
+            away = _hide_own(state, bench, int(own[question]), size)
         answer(state, counts, floats, to)
         for i in range(away):
             show(state, bench.spare[i])

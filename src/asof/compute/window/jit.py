@@ -7,6 +7,7 @@ beside the module), and runs without the interpreter's lock.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit, types
@@ -37,12 +38,23 @@ READ_F8SS = types.Array(F8, 2, "C", readonly=True)
 
 # Nothing is allocated inside, so that no references need to be counted: counting those of a state's
 # arrays costs more than the work (`_nrt`). Floats are added in the order written (no fastmath).
-OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+OPTIONS = {"nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+
+_untyped = cast("Any", njit)
+_FILES = sorted(Path(__file__).parent.glob("*.py"))
+SOURCES = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in _FILES)
+"""What the cached code was made from: the whole package, for its functions contain each other."""
+
+
+def named(kinds: tuple[Any, ...], of: type[Any]) -> Any:
+    """The type of a NamedTuple of arrays."""
+    make: Any = types.NamedTuple
+    return make(kinds, of)
 
 
 def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
     """Compile a function that Python may call, for one signature."""
-    return cast("Callable[[F], F]", njit(result(*arguments), **OPTIONS))
+    return lambda function: _cached(_untyped(**OPTIONS)(function), result(*arguments))
 
 
 def inlined(result: Any, *arguments: Any) -> Callable[[F], F]:
@@ -51,7 +63,25 @@ def inlined(result: Any, *arguments: Any) -> Callable[[F], F]:
     A call would hand over each array of a state by its seven numbers.
     """
     options = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
-    return cast("Callable[[F], F]", njit(result(*arguments), **options))
+    return lambda function: _cached(_untyped(**options)(function), result(*arguments))
+
+
+def _cached(dispatcher: Any, signature: Any) -> Any:
+    """Compile now, or take what an earlier process has compiled from the same sources.
+
+    Numba asks only whether the function's own file has changed. Where no place can be written to
+    (a read-only machine) the code is compiled in each process.
+    """
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError as failure:
+        if "no locator available" not in str(failure):
+            raise
+    else:
+        dispatcher._cache._cache_file._source_stamp = SOURCES  # noqa: SLF001  # no public door
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
 
 
 def emitted(function: Callable[..., Any]) -> Callable[..., Any]:

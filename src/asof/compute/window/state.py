@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import types
-
 from asof.compute.window.afresh import deviation_afresh, sum_afresh
 from asof.compute.window.contract import Codes, Floats, Moments
 from asof.compute.window.extremes import appear, least, vanish
@@ -30,6 +28,7 @@ from asof.compute.window.jit import (
     I8SSS,
     VOID,
     inlined,
+    named,
 )
 from asof.compute.window.visible import before, drop, is_set, onward, put
 from asof.compute.window.wide import (
@@ -95,7 +94,7 @@ class State(NamedTuple):
     """float64[3]: sum, mean and deviation on their way to the answers."""
 
 
-STATE = types.NamedTuple(
+STATE = named(
     (I8S, F8SS, I4SS, I8SS, I8S, F8SS, I8S, I8SS, I8SS, I8SS, I8S, I4SS, I8SS, I8S, I8S, F8S), State
 )
 
@@ -218,7 +217,7 @@ def _sums(state: State, span: int, column: int) -> None:
     """Sum, mean and deviation of a column in a span, into `State.sums`; missing is NaN."""
     found = state.sums
     at = (span * state.values.shape[0] + column) * WORDS
-    known = state.words[at + KNOWN]
+    known = int(state.words[at + KNOWN])
     low = state.reach[span, LOW]
     high = state.reach[span, HIGH]
     found[:] = math.nan

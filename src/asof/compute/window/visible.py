@@ -69,7 +69,8 @@ def _high_zeros(_typing: Any, word: Any) -> Any:
 @inlined(U1, I8SS, I8, I8)
 def is_set(bits: Moments, which: int, place: int) -> bool:
     """Whether a bit of the lowest level is set."""
-    return (bits[which, place >> 6] >> (place & 63)) & 1 == 1
+    word: int = bits[which, place >> 6]
+    return (word >> (place & 63)) & 1 == 1
 
 
 @inlined(VOID, I8SS, I8, I8S, I8)
@@ -100,7 +101,7 @@ def drop(bits: Moments, which: int, levels: Moments, place: int) -> None:
 def before(bits: Moments, which: int, levels: Moments, place: int) -> int:
     """The last set bit below `place`, or -1."""
     top = levels[0]
-    found = -1
+    found: int = -1
     level = 0
     while level < top and found < 0:
         inside = place & 63
@@ -131,7 +132,7 @@ def onward(bits: Moments, which: int, levels: Moments, place: int) -> int:
             return -1
         word = bits[which, levels[1 + level] + place] & (-1 << inside)
         if word != 0:
-            found = (place << 6) + _low_bit(word)
+            found: int = (place << 6) + _low_bit(word)
             for below in range(level - 1, -1, -1):
                 word = bits[which, levels[1 + below] + found]
                 found = (found << 6) + _low_bit(word)

@@ -14,12 +14,14 @@ many of them were too large (low half) or were changed by the rounding (high hal
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core.cgutils import (
+    create_struct_proxy,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from asof.compute.window.contract import Moments
 from asof.compute.window.jit import F8, I8, I8S, U1, VOID, emitted, inlined
@@ -34,6 +36,7 @@ ROUNDED = 1 << 32
 MAGNITUDE = 96
 """Values of 2^96 quanta and more are too large."""
 
+_struct = cast("Any", create_struct_proxy)
 I64 = ir.IntType(64)
 I128 = ir.IntType(128)
 I256 = ir.IntType(256)
@@ -41,7 +44,7 @@ I256 = ir.IntType(256)
 
 def _pointer(context: Any, builder: Any, array: Any, value: Any, index: Any) -> Any:
     """The address of a word of an int64 array."""
-    data = cgutils.create_struct_proxy(array)(context, builder, value=value).data
+    data = _struct(array)(context, builder, value=value).data
     return builder.gep(data, [index], source_etype=I64)
 
 
@@ -137,7 +140,7 @@ def _spread_in_quanta(_typing: Any, words: Any, at: Any, count: Any) -> Any:
 
 
 @emitted
-def bits_of(_typing: Any, value: Any) -> Any:
+def _bits_of(_typing: Any, value: Any) -> Any:
     """The bits of a double, as an int64."""
 
     def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -147,7 +150,7 @@ def bits_of(_typing: Any, value: Any) -> Any:
 
 
 @emitted
-def double_of(_typing: Any, bits: Any) -> Any:
+def _double_of(_typing: Any, bits: Any) -> Any:
     """The double whose bits an int64 holds."""
 
     def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -156,10 +159,18 @@ def double_of(_typing: Any, bits: Any) -> Any:
     return types.float64(bits), code
 
 
+@inlined(I8, F8)
+def bits_of(value: float) -> int:
+    """The bits of a double: sign, 11 of exponent, 52 of mantissa."""
+    bits: int = _bits_of(value)
+    return bits
+
+
 @inlined(F8, I8)
 def power_of_two(exponent: int) -> float:
     """2^exponent for an exponent of a normal double, -1022 to 1023."""
-    return double_of((exponent + 1023) << 52)
+    power: float = _double_of((exponent + 1023) << 52)
+    return power
 
 
 @inlined(VOID, I8S, I8, F8, I8, I8, U1)
@@ -197,13 +208,15 @@ def accumulate(
 @inlined(I8, I8S, I8)
 def large_values(words: Moments, at: int) -> int:
     """How many values of the accumulator are too large for it."""
-    return words[at + ODD] & (ROUNDED - 1)
+    large: int = words[at + ODD] & (ROUNDED - 1)
+    return large
 
 
 @inlined(F8, I8S, I8, I8)
 def total_of(words: Moments, at: int, quantum: int) -> float:
     """The sum of an accumulator without large values, rounded once."""
-    return _sum_in_quanta(words, at) * power_of_two(quantum)
+    quanta: float = _sum_in_quanta(words, at)
+    return quanta * power_of_two(quantum)
 
 
 @inlined(F8, I8S, I8, I8)
@@ -217,7 +230,8 @@ def deviation_of(words: Moments, at: int, quantum: int) -> float:
     if large_values(words, at) > 0:
         return math.nan
     n = words[at + KNOWN]
-    variance = _spread_in_quanta(words, at, n) / (np.float64(n) * np.float64(n - 1))
+    spread: float = _spread_in_quanta(words, at, n)
+    variance = spread / (np.float64(n) * np.float64(n - 1))
     if words[at + ODD] >= ROUNDED and variance < 4611686018427387904.0:  # 2^62
         return math.nan
     return math.sqrt(variance) * power_of_two(quantum)

@@ -17,6 +17,7 @@ import textwrap
 import types
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
@@ -132,6 +133,7 @@ def _names(code: types.CodeType) -> list[str]:
     return sorted(names)
 
 
+@cache
 def _code(function: types.FunctionType) -> str:
     """The function's syntax tree as text, without comments, layout and docstrings."""
     try:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asof.compute.matrix import Matrix
 from asof.declare.metrics import Task
 from asof.engine.fitting import fit_one
 from asof.engine.history import History
@@ -24,7 +21,7 @@ Floats = NDArray[np.float64]
 class Fits:
     """Fits as of triggers, some of which are known beforehand and then run side by side.
 
-    Use it as a context manager: leaving it stops the workers and removes what they shared.
+    Use it as a context manager: within it every library is held to one thread.
     """
 
     def __init__(self, history: History, *, workers: int | None = None) -> None:
@@ -36,6 +33,11 @@ class Fits:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        from threadpoolctl import threadpool_limits
+
+        # One thread a fit, whatever library it calls: several threads in one cost more than they
+        # bring, and one gives the same bits anywhere.
+        self._stack.enter_context(threadpool_limits(1))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,17 +77,12 @@ class Fits:
         return rows, self._history.outcomes.value[rows], self._history.system.task, trigger
 
     def _side_by_side(self) -> Iterator[Fit]:
-        """Workers read the features from one file in memory, whatever their number."""
+        """Threads share the features and start at once; compiled fits run without Python's lock."""
         from joblib import Parallel, delayed
 
-        seen = self._history.training.matrix
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="asof-")))
-        np.save(folder / "features.npy", seen.values)
-        shared = Matrix(
-            seen.names, np.load(folder / "features.npy", mmap_mode="r"), seen.categories
-        )
-        model = self._history.system.model
-        results: Iterator[Fit] = Parallel(n_jobs=self._workers, return_as="generator")(
-            delayed(fit_one)(model, shared, *self._labelled(trigger)) for trigger in self._planned
+        seen, model = self._history.training.matrix, self._history.system.model
+        workers = Parallel(n_jobs=self._workers, backend="threading", return_as="generator")
+        results: Iterator[Fit] = workers(
+            delayed(fit_one)(model, seen, *self._labelled(trigger)) for trigger in self._planned
         )
         return results

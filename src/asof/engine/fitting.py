@@ -1,4 +1,4 @@
-"""One fit, in whatever process: a module of its own so that a worker imports little."""
+"""One fit, in whatever thread."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ def fit_one(
     trigger: int,
 ) -> Fit:
     """One fit, measured; what the user's estimator raises becomes the reason of a failed one."""
-    from threadpoolctl import threadpool_limits
-
-    meter = CpuMeter()
+    meter = CpuMeter(of_thread=True)
     try:
-        with meter.measured(), threadpool_limits(1):
+        with meter.measured():
             fitted = fit(model, seen.take(rows), label, task)
     except AsofError as error:
         return Fit(trigger, len(rows), None, meter.seconds, str(error), "")

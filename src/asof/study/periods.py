@@ -60,8 +60,8 @@ def civil_days(at: Times, zone: str) -> NDArray[np.int64]:
 def periods(start: int, last: int, zone: str) -> Periods:
     """Slots from the start of a life to its last request: days, weeks or four weeks.
 
-    The first begins at `start`, the others at the zone's midnights; the last is the one with the
-    last request.
+    The first begins at `start`, the others at the zone's midnights; the last ends
+    with the last request.
     """
     days = (last - start) / 86_400_000_000
     words, step = (
@@ -77,4 +77,5 @@ def periods(start: int, last: int, zone: str) -> Periods:
     while edges[-1] <= last:
         day += timedelta(days=step)
         edges.append(first_instant(day, time(0), place))
+    edges[-1] = last + 1  # the life is over: its last slot ends with it, and can be final
     return Periods(words, np.array(edges, dtype=np.int64))

@@ -47,7 +47,7 @@ class Answer:
         self.predictions: Floats = np.full(len(asked), np.nan)
         self.models: NDArray[np.int32] = np.full(len(asked), -1, dtype=np.int32)
         self.fallback: NDArray[np.bool_] = np.zeros(len(asked), dtype=np.bool_)
-        self.meter = CpuMeter()
+        self.meter = CpuMeter(of_thread=True)
         self._numbers: dict[str, int] = {}
 
     def __call__(self, state: State, message: Message) -> Iterator[Message]:

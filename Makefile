@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 define install
 	@echo "installing asof[$(1)] into $(VENV)"
 	@if command -v uv >/dev/null 2>&1; \
-	  then uv pip install --quiet --python $(BIN)/python -e '.[$(1)]'; \
+	  then uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[$(1)]'; \
 	  else $(BIN)/python -m ensurepip --upgrade >/dev/null && \
 	       $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 	@touch $@

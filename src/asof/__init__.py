@@ -1,5 +1,7 @@
 """Declare a machine-learning system once; backtest its life, run it live, explain the difference."""
 
+from typing import TYPE_CHECKING
+
 from asof.declare.expressions import compute
 from asof.declare.features import features
 from asof.declare.labels import happens, outcome
@@ -30,11 +32,24 @@ from asof.declare.windows import (
 from asof.errors import AsofError, ExitCode
 from asof.units import days, hours, minutes
 
+if TYPE_CHECKING:
+    from asof.study.backtest import backtest
+
 __all__ = [
     "AsofError", "Col", "ExitCode", "Key", "KeyTime", "Moment", "Row", "System", "Time",
-    "after", "batch_features", "batch_predictions", "col", "compute", "count", "daily", "days",
+    "after", "backtest", "batch_features", "batch_predictions", "col", "compute", "count", "daily", "days",
     "distinct", "every", "expanding", "features", "happens", "hours", "max", "mean", "min",
     "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
     "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
 ]  # fmt: skip
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """What needs the engines is imported when it is first used, so that a declaration is quick."""
+    if name == "backtest":
+        from asof.study.backtest import backtest  # noqa: PLC0415  see above
+
+        return backtest
+    message = f"module 'asof' has no attribute {name!r}"
+    raise AttributeError(message)

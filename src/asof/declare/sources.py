@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Generic
 
-from asof.declare.expressions import Column, Expression, TickMoment
+from asof.declare.expressions import Column, Expression, TickMoment, TimeColumn
 from asof.declare.expressions import zone as checked_zone
 from asof.declare.place import place
 from asof.declare.rows import Row, column_spec, keys_of, time_of
@@ -110,7 +110,7 @@ def source(
     withdrawn: Column[S, bool] | None = None,
     nulls: tuple[str, ...] = (),
     grows: bool = False,
-    snapshots: bool | Column[S, Any] = False,
+    snapshots: bool | Expression[S, Any] = False,
     refuse_above: float = 0.1,
     min_rows: int = 1,
     fresh_within: Duration | None = None,
@@ -153,7 +153,7 @@ def source(
         zone=checked_zone(zone) if isinstance(zone, str) else None,
         zone_column=zone.name if isinstance(zone, Column) else None,
         withdrawn=_flag(row, withdrawn), grows=grows, snapshots=snapshots is not False,
-        snapshot_column=snapshots.name if isinstance(snapshots, Column) else None,
+        snapshot_column=_snapshot_column(row, snapshots),
         fresh_within=fresh_within,
     )  # fmt: skip
 
@@ -233,6 +233,27 @@ def _time_column(row: type[Row], column: Expression[Any, Any] | None) -> str | N
             mend="Declare it as Moment, never null.",
         )  # fmt: skip
     return spec.name
+
+
+def _snapshot_column(row: type[Row], snapshots: bool | Expression[Any, Any]) -> str | None:  # noqa: FBT001  declared so
+    """The column whose values tell snapshots apart, or None where each file is one."""
+    if snapshots is False:
+        return None
+    if not keys_of(row):
+        raise DeclarationError(
+            f"A snapshot withdraws the keys that it lacks, and {row.__name__} has no key.",
+            mend="Declare what identifies a row as Key[...].",
+            where=place(),
+        )
+    if snapshots is True:
+        return None
+    if not isinstance(snapshots, Column | TimeColumn):
+        raise DeclarationError(
+            f"snapshots={snapshots!r} is not a column.",
+            mend=f"Write snapshots={row.__name__}.day, or snapshots=True if each file is one.",
+            where=place(),
+        )
+    return column_spec(row, snapshots.name).name
 
 
 def _flag(row: type[Row], column: Column[Any, bool] | None) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asof.faces.console import print_json, progress_line, say, shown
+from asof.faces.console import print_json, progress_line, shown
+from asof.faces.ingest import tell
 from asof.faces.project import Project, project
 from asof.stores.store import Store
 from asof.study.backtest import Backtest, backtest, ingest_declared, run_name
@@ -25,7 +26,7 @@ def run(
     with Store(found.store) as store:
         for report in ingest_declared(found.system, store, found.folder):
             if not quiet and report.stored:
-                say(report.words())
+                tell(report, err=True)
         result = backtest(
             found.system,
             base=found.folder,

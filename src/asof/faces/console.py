@@ -47,8 +47,3 @@ def progress_line(zone: str, *, quiet: bool) -> Callable[[int, int, int], None] 
             click.echo(words, err=True)
 
     return tell
-
-
-def say(words: str) -> None:
-    """A line on stderr."""
-    click.echo(words, err=True)

@@ -14,6 +14,7 @@ from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.engine.clock import now
 from asof.engine.ingest import ingest
+from asof.engine.reports import IngestReport
 from asof.errors import UsageError
 from asof.faces.console import print_json
 from asof.faces.project import project
@@ -51,7 +52,14 @@ def run(
         print_json({"ingested": [asdict(report) for report in reports]})
         return
     for report in reports:
-        click.echo(report.words())
+        tell(report)
+
+
+def tell(report: IngestReport, *, err: bool = False) -> None:
+    """What an ingest did, in a sentence, and what is worth knowing about it."""
+    click.echo(report.words(), err=err)
+    for note in dict.fromkeys(note for load in report.loads for note in load.notes):
+        click.echo(f"  {note}", err=err)
 
 
 def _from(table: Table[Any], file: str | None) -> Table[Any]:

@@ -1,4 +1,4 @@
-"""Declare a machine-learning system once; backtest its life, run it live, explain the difference."""
+"""Declare a machine-learning system once; backtest its life, run it live, learn from both."""
 
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsofError", "Col", "ExitCode", "Key", "KeyTime", "Moment", "Row", "System", "Time",
-    "after", "backtest", "batch_features", "batch_predictions", "col", "compute", "count", "daily", "days",
+    "after", "backtest", "batch_features", "batch_predictions", "col",
+    "compute", "count", "daily", "days",
     "distinct", "every", "expanding", "features", "happens", "hours", "max", "mean", "min",
     "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
     "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
@@ -48,7 +49,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """What needs the engines is imported when it is first used, so that a declaration is quick."""
     if name == "backtest":
-        from asof.study.backtest import backtest  # noqa: PLC0415  see above
+        from asof.study.backtest import backtest
 
         return backtest
     message = f"module 'asof' has no attribute {name!r}"

@@ -50,7 +50,8 @@ def evaluate(expression: Expression[Any, Any], named: Named = _unnamed) -> pl.Ex
     >>> class Payment(asof.Row):
     ...     amount: asof.Col[float | None]
     ...     paid_at: asof.Time
-    >>> pl.DataFrame({"amount": [1.0, None, 3.0]}).select(evaluate(Payment.amount > 2)).to_series().to_list()
+    >>> rows = pl.DataFrame({"amount": [1.0, None, 3.0]})
+    >>> rows.select(evaluate(Payment.amount > 2)).to_series().to_list()
     [False, None, True]
     """
     match expression:

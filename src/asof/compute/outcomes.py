@@ -88,7 +88,7 @@ def _of_row(
     if condition is not None:
         kept = table.frame.select(evaluate(condition).fill_null(value=False)).to_series().to_numpy()
         told = np.where(kept, told, np.nan)
-    # Available at the due time counts (6a), and a view as of T sees what is before T: ask just after.
+    # Available at the due time counts (6a); a view sees what is before its moment: ask just after.
     at_due = visible_row(table, columns, values, due + 1)
     at_last = visible_row(table, columns, values, np.full(len(due), NEVER - 1, dtype=np.int64))
     if not len(told):

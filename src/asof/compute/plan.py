@@ -127,6 +127,8 @@ def visible_row(
 
     `columns` are the key columns of the table, in the order of the columns of `values`.
     """
+    if not len(table):
+        return np.full(values.height, -1, dtype=np.int64)
     keys = table.frame.select(columns)
     known = keys.unique(maintain_order=True)
     if known.height == keys.height:  # one version a key

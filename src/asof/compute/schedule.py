@@ -43,12 +43,8 @@ def first_instant(day: date, at: time, zone: ZoneInfo) -> int:
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall:
         return microseconds(first)
     # In a gap fold=0 reads the clock with the offset before it: the gap ends where both meet.
-    before = wall.replace(tzinfo=zone, fold=0).utcoffset()
-    after = wall.replace(tzinfo=zone, fold=1).utcoffset()
-    assert before is not None and after is not None  # noqa: PT018
-    low = microseconds((wall - after).replace(tzinfo=UTC))
-    high = microseconds((wall - before).replace(tzinfo=UTC))
-    return _jump(zone, min(low, high), max(low, high))
+    second = wall.replace(tzinfo=zone, fold=1)
+    return _jump(zone, *sorted((microseconds(first), microseconds(second))))
 
 
 def _jump(zone: ZoneInfo, low: int, high: int) -> int:

@@ -16,6 +16,7 @@ from asof.compute.window.rank import rank_order
 from asof.compute.window.versions import known_until
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 from asof.declare.rows import time_of
+from asof.declare.sources import Source
 from asof.declare.tables import Table
 
 Times = NDArray[np.int64]
@@ -77,7 +78,9 @@ def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> T
     keys = table.keys
     if not keys or not stored.select(pl.struct(keys).is_duplicated().any()).item():
         return np.full(stored.height, NEVER, dtype=np.int64)
-    rest = [name for name in columns if name not in keys]
+    # What is said again at another moment is not another version: when is not what.
+    when = table.available if isinstance(table, Source) else None
+    rest = [n for n in columns if n not in keys and (n != when or n == time_of(table.row))]
     return known_until(
         dense(stored, keys),
         stored[AVAILABLE].to_numpy(),

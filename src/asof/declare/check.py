@@ -203,8 +203,9 @@ def _tables(system: Declared) -> Iterator[Fault]:
         if (other.row, other.path, other.prepare) != (table.row, table.path, table.prepare):
             yield (
                 f"Two tables are called '{table.name}'.",
-                f"of {other.row.__name__} at {other.declared}, "
-                f"of {table.row.__name__} at {table.declared}",
+                " and ".join(
+                    f"of {each.row.__name__} at {each.declared}" for each in (other, table)
+                ),
                 "Give one of them another name: asof.source(..., name='other').",
             )
 
@@ -217,7 +218,7 @@ def _lookups(system: Declared) -> Iterator[Fault]:
             matched = {own for own, _ in join.pairs}
             if matched != set(join.table.keys):
                 yield (
-                    f"The feature '{name}' looks up {join.table.name} by another thing than its key.",
+                    f"'{name}' looks up {join.table.name} by another thing than its key.",
                     f"matched: {', '.join(sorted(matched))}; key: {', '.join(join.table.keys)}",
                     "Match exactly the key columns.",
                 )

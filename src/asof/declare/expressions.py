@@ -144,7 +144,7 @@ class Expression(Generic[R, T_co]):
 
     def __bool__(self) -> NoReturn:
         raise DeclarationError(
-            "An expression has no truth value: 'and', 'or', 'not' and '0 < x < 5' would lose a half.",
+            "An expression has no truth value: 'and', 'or' and '0 < x < 5' would lose a half.",
             mend="Write (x > 0) & (x < 5), or ~x.",
             where=place(),
         )
@@ -229,6 +229,7 @@ class Computed(Generic[T]):
     returns: type
 
     def __call__(self, *arguments: Expression[R, Any]) -> Expression[R, T]:
+        """The function applied to expressions of one row."""
         return Call(self.function, self.returns, arguments)
 
 

@@ -82,7 +82,8 @@ def _check_feature(row: type[Row], name: str, value: object) -> None:
     if not isinstance(value, Expression):
         raise DeclarationError(
             f"The feature '{name}' is not a fact about a row.", found=repr(value), where=place(),
-            mend=f"Write {row.__name__}.column, or source.same({row.__name__}.column).last(days(7)).count().",
+            mend=f"Write {row.__name__}.column, or "
+            f"source.same({row.__name__}.column).last(days(7)).count().",
         )  # fmt: skip
     for column in asked_columns(value):
         if not issubclass(row, column.row):

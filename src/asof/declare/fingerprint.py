@@ -98,7 +98,8 @@ class _Writer:
         if callable(value) and hasattr(value, "__qualname__"):  # built in
             return f"{getattr(value, '__module__', '')}.{value.__qualname__}"
         state: dict[str, Any] = getattr(value, "__dict__", {})
-        return f"{name}({self.write(state) if state else repr(value) if ' at 0x' not in repr(value) else ''})"
+        text = self.write(state) if state else repr(value)
+        return f"{name}({'' if ' at 0x' in text else text})"
 
     def _function(self, function: types.FunctionType) -> str:
         name = f"{function.__module__}.{function.__qualname__}"
@@ -140,7 +141,8 @@ def _code(function: types.FunctionType) -> str:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):  # typed at a prompt, or a lambda amid a line
         code = function.__code__
-        return f"{code.co_code.hex()}:{[c for c in code.co_consts if not isinstance(c, types.CodeType)]!r}"
+        constants = [each for each in code.co_consts if not isinstance(each, types.CodeType)]
+        return f"{code.co_code.hex()}:{constants!r}"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]

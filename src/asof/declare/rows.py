@@ -255,14 +255,14 @@ def _check_contract(cls: type[Row], name: str, kind: type, contract: Contract) -
 
 
 def _descriptor(spec: ColumnSpec) -> Col[Any] | Moment:
-    makers: dict[str, type[Col[Any]] | type[Moment]] = {
+    makers: dict[str, type[Col[Any] | Moment]] = {
         "key": Key, "column": Col, "moment": Moment, "time": Time, "key_time": KeyTime,
     }  # fmt: skip
     return makers[spec.kind](spec.name)
 
 
 def column_spec(row: type[Row], name: str) -> ColumnSpec:
-    """The declared column `name` of `row`; a `DeclarationError` with a near name if there is none."""
+    """The declared column `name`; a `DeclarationError` with a near name if there is none."""
     for spec in row.columns_:
         if spec.name == name:
             return spec

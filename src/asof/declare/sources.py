@@ -43,7 +43,7 @@ class Source(Table[S]):
         joined: Joined[Q, S] = Joined(self, (), self.condition)
         return joined.on(own, asked)
 
-    def all(self, row: type[Q]) -> Joined[Q, S]:
+    def all(self, row: type[Q]) -> Joined[Q, S]:  # noqa: ARG002  its type says who asks
         """All rows, whatever the requested row."""
         return Joined(self, (), self.condition)
 

@@ -31,7 +31,9 @@ from asof.units import DAY, HOUR, Duration
 class Estimator(Protocol):
     """Scikit-learn's protocol; predict_proba or predict is looked for at the fit."""
 
-    def fit(self, X: Any, y: Any, /) -> Any: ...
+    def fit(self, X: Any, y: Any, /) -> Any:
+        """Learn from rows X and their labels y."""
+        ...
 
 
 class Changes(TypedDict, total=False):

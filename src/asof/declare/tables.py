@@ -46,6 +46,7 @@ class Table(Generic[S]):
     def matching(
         self, columns: tuple[Column[Any, Any], ...]
     ) -> tuple[tuple[str, Expression[Any, Any]], ...]:
+        """Pairs of equal names: the table's column, and the requested row's."""
         if not columns:
             raise DeclarationError(
                 "same() needs a column of the requested row.", where=place(),
@@ -62,7 +63,7 @@ class Table(Generic[S]):
                 hint = nearest(column.name, names)
                 raise DeclarationError(
                     f"{self.row.__name__} has no column '{column.name}' to match with {column!r}.",
-                    found=f"same() matches columns by name; {self.row.__name__} has: {', '.join(names)}",
+                    found=f"same() matches by name; {self.row.__name__} has: {', '.join(names)}",
                     mend=f"{hint} Match columns of different names with "
                     f"on({self.row.__name__}.{names[0]}, {column!r}).".strip(),
                     where=place(),

@@ -187,7 +187,7 @@ def stats(**parts: Statistic[S, Any]) -> Stats[S]:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Event times from `start` to just before `stop`, in microseconds relative to the asked moment."""
+    """Event times from `start` to just before `stop`, in microseconds from the asked moment."""
 
     name: str
     start: int
@@ -287,6 +287,7 @@ def _own_column(table: Table[Any], column: Expression[Any, Any]) -> str:
 
 
 def require_table(table: Table[Any], expression: Expression[Any, Any], name: str) -> None:
+    """Raise a `DeclarationError` if an expression is about other rows than the table's."""
     for column in columns_in(expression):
         if not issubclass(table.row, column.row):
             raise DeclarationError(
@@ -381,6 +382,7 @@ class Window(Generic[Q, S]):
     span: Span
 
     def take(self, statistic: Statistic[S, V]) -> Expression[Q, V]:
+        """A statistic of the rows in this window."""
         if statistic.of is not None:
             require_table(self.joined.table, statistic.of, statistic.kind)
         return Aggregate(self.joined, self.span, statistic)

@@ -19,7 +19,7 @@ from asof.compute.evaluate import evaluate
 from asof.compute.matrix import Matrix, matrix
 from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
-from asof.compute.requests import requests
+from asof.compute.requests import Requests, requests
 from asof.compute.schedule import microseconds, moments
 from asof.compute.table import Versions, versions
 from asof.declare.kept import ALWAYS

@@ -38,7 +38,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Look(Message):
-    """A moment at which decisions are taken. `scheduled` names what is due at it, "" for the grid."""
+    """A moment at which decisions are taken; `scheduled` names what is due, "" for the grid."""
 
     scheduled: str
 
@@ -77,7 +77,7 @@ class Requested(Message):
 
 @dataclass(frozen=True, slots=True)
 class Predicted(Message):
-    """Requests `first` to `last` were answered by `model`; `fallback` of them without a prediction."""
+    """Requests `first` to `last` were answered by `model`, `fallback` of them without it."""
 
     first: int
     last: int

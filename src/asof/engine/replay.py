@@ -60,7 +60,7 @@ def start_of(system: System[Any], history: History) -> int:
     if not len(labelled):
         raise DataRefused(
             "No request ever gets a label.",
-            found=f"{len(history):,} requests, {int(history.outcomes.late.sum()):,} outcomes too late",
+            found=f"{len(history):,} requests, {history.outcomes.late.sum():,} outcomes too late",
             mend="Look whether the label's join matches, and whether wait= is long enough.",
         )
     enough = min(ENOUGH, len(labelled) // 3)

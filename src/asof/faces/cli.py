@@ -172,7 +172,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         _say(f"The disk or a file refused: {error.strerror or error}.\n  found: {error.filename}")
         return int(ExitCode.REFUSED)
-    except Exception:
+    except Exception:  # noqa: BLE001  what nobody foresaw is kept whole, in a file
         from asof.faces.faults import keep_traceback
 
         _say(f"This is a fault of Asof itself.\n  The traceback is in {keep_traceback()}")

@@ -53,7 +53,7 @@ class Backtest:
 
         return page(self.facts)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         from asof.study.report.notebook import mimebundle
 
         return mimebundle(self.facts)

@@ -49,13 +49,13 @@ def yardsticks(life: Replayed) -> list[Yardstick]:
     found = [_constant(life, stretches[0])]
     if len(stretches) > 1:
         found.insert(0, _never_refit(life))
-    for baseline in life.history.system.baselines:
-        found.append(
-            _rate(life, stretches, baseline)
-            if isinstance(baseline, Rate)
-            else _persistence(life, stretches, baseline)
-        )
-    return found
+    declared = (
+        _rate(life, stretches, baseline)
+        if isinstance(baseline, Rate)
+        else _persistence(life, stretches, baseline)
+        for baseline in life.history.system.baselines
+    )
+    return [*found, *declared]
 
 
 def _stretches(life: Replayed) -> Iterator[_Stretch]:

@@ -40,7 +40,7 @@ class Train:
         self._takes = takes.microseconds
         self.fits: dict[str, Fit] = {}
 
-    def __call__(self, state: State, message: Message) -> Iterator[Message]:
+    def __call__(self, _state: State, message: Message) -> Iterator[Message]:
         """Answer `TrainingBegan`."""
         if not isinstance(message, TrainingBegan):
             return

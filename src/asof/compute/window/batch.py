@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from asof.compute.window.contract import NEVER, Codes, Floats, Moments
@@ -29,11 +28,12 @@ from asof.compute.window.state import (
     State,
     advance,
     answer,
+    empty,
     forget,
     hide,
     show,
 )
-from asof.compute.window.visible import is_set, lay_out
+from asof.compute.window.visible import is_set
 
 
 class Source(NamedTuple):
@@ -115,15 +115,6 @@ def _clear(source: Source, order: Codes, start: int, size: int, state: State, be
         state.reach[span, LOW] = 0
         state.reach[span, HIGH] = 0
         state.reach[span, COUNT] = 0
-
-
-@inlined(VOID, STATE, I8)
-def empty(state: State, size: int) -> None:
-    """Lay out bits and minima for `size` places, all hidden."""
-    words = lay_out(state.bit_levels, size, 6, 6)
-    entries = lay_out(state.tree_levels, size, 4, 0)
-    state.bits[:, :words] = 0
-    state.tree[:, :entries] = math.inf
 
 
 @inlined(I8, BENCH, I8)

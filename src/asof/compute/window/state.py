@@ -30,7 +30,7 @@ from asof.compute.window.jit import (
     inlined,
     named,
 )
-from asof.compute.window.visible import before, drop, is_set, onward, put
+from asof.compute.window.visible import before, drop, is_set, lay_out, onward, put
 from asof.compute.window.wide import (
     KNOWN,
     WORDS,
@@ -125,8 +125,8 @@ def _turn(state: State, span: int, place: int, sign: int) -> None:
 
 
 @inlined(VOID, STATE, I8)
-def show(state: State, place: int) -> None:
-    """A hidden row becomes visible."""
+def mark(state: State, place: int) -> None:
+    """Enter a row among what is visible, the spans left as they are."""
     put(state.bits, 0, state.bit_levels, place)
     for column in range(state.values.shape[0]):
         value = state.values[column, place]
@@ -137,14 +137,11 @@ def show(state: State, place: int) -> None:
                 appear(state.tree, state.plan[column, LEAST], state.tree_levels, place, value)
             if state.plan[column, MOST] >= 0:
                 appear(state.tree, state.plan[column, MOST], state.tree_levels, place, -value)
-    for span in range(state.spans.shape[0]):
-        if state.reach[span, LOW] <= place < state.reach[span, HIGH]:
-            _turn(state, span, place, 1)
 
 
 @inlined(VOID, STATE, I8)
-def hide(state: State, place: int) -> None:
-    """A visible row is hidden."""
+def unmark(state: State, place: int) -> None:
+    """Strike a row from what is visible, the spans left as they are."""
     drop(state.bits, 0, state.bit_levels, place)
     for column in range(state.values.shape[0]):
         if not math.isnan(state.values[column, place]):
@@ -154,9 +151,33 @@ def hide(state: State, place: int) -> None:
                 vanish(state.tree, state.plan[column, LEAST], state.tree_levels, place)
             if state.plan[column, MOST] >= 0:
                 vanish(state.tree, state.plan[column, MOST], state.tree_levels, place)
+
+
+@inlined(VOID, STATE, I8)
+def show(state: State, place: int) -> None:
+    """A hidden row becomes visible."""
+    mark(state, place)
+    for span in range(state.spans.shape[0]):
+        if state.reach[span, LOW] <= place < state.reach[span, HIGH]:
+            _turn(state, span, place, 1)
+
+
+@inlined(VOID, STATE, I8)
+def hide(state: State, place: int) -> None:
+    """A visible row is hidden."""
+    unmark(state, place)
     for span in range(state.spans.shape[0]):
         if state.reach[span, LOW] <= place < state.reach[span, HIGH]:
             _turn(state, span, place, -1)
+
+
+@inlined(VOID, STATE, I8)
+def empty(state: State, size: int) -> None:
+    """Lay out bits and minima for `size` places, all hidden."""
+    words = lay_out(state.bit_levels, size, 6, 6)
+    entries = lay_out(state.tree_levels, size, 4, 0)
+    state.bits[:, :words] = 0
+    state.tree[:, :entries] = math.inf
 
 
 @inlined(I8, I8S, I8, I8, I8)

@@ -167,7 +167,7 @@ class LabelFact:
 
 @dataclass(frozen=True, slots=True)
 class CostFact:
-    """CPU seconds by what they were spent on; `total_cpu_seconds` is the whole run's."""
+    """CPU seconds by what they were spent on; the total is of the whole run, workers included."""
 
     fits: int
     fit_cpu_seconds: float

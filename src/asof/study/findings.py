@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from asof.study.facts import Figure, Life, Series
+from asof.study.facts import CostFact, Figure, Life, Series
 
 Verdict = Literal["better", "worse", "no difference shown", "not identifiable"]
 
@@ -80,6 +80,7 @@ class Findings:
     decisions: int
     decision_kinds: tuple[tuple[str, int], ...]
     baselines: int
+    total_cpu_seconds: float | None
     fit_cpu_share: float | None
 
 
@@ -89,6 +90,7 @@ def findings(life: Life) -> Findings:
     scored = sum(slot.scored for slot in life.slots)
     never_came = sum(slot.never_came for slot in life.slots)
     later = life.models[1:]
+    total = _total_cpu(life.cost)
     return Findings(
         trouble=_trouble(life, scored),
         against=tuple(against(life, other) for other in life.series if other.kind != "served"),
@@ -118,7 +120,8 @@ def findings(life: Life) -> Findings:
         decision_kinds=tuple(Counter(each.kind for each in life.decisions).items()),
         incomplete_features=sum(feature.missing_share > 0 for feature in life.features),
         baselines=sum(series.kind == "baseline" for series in life.series),
-        fit_cpu_share=_share(life.cost.fit_cpu_seconds, life.cost.total_cpu_seconds or 0),
+        total_cpu_seconds=total,
+        fit_cpu_share=_share(life.cost.fit_cpu_seconds, total or 0),
     )
 
 
@@ -200,6 +203,13 @@ def _extreme(life: Life, *, worst: bool) -> Extreme | None:
     slot = life.slots[index]
     every = len(life.series) > 1 and all(where(series) in {index, None} for series in life.series)
     return Extreme(index, slot.start, value or 0.0, slot.outcome, every)
+
+
+def _total_cpu(cost: CostFact) -> float | None:
+    """The CPU of the whole run, unless it is less than its parts: then some of it was not seen."""
+    parts = cost.fit_cpu_seconds + cost.predict_cpu_seconds + cost.feature_cpu_seconds
+    total = cost.total_cpu_seconds
+    return total if total is not None and total >= parts else None
 
 
 def _share(part: float, whole: float) -> float | None:

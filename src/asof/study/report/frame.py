@@ -62,7 +62,7 @@ class Frame:
 def frame(life: Life, found: Findings, width: float, ticks: float) -> Frame:
     """The frame of a drawing `width` px wide whose widest value on an axis takes `ticks` px."""
     wide = width >= 1000
-    room = 150.0 if wide else 118.0 if width >= 600 else 96.0
+    room = 150.0 if wide else 134.0 if width >= 600 else 96.0
     left = (156.0 if wide else 0.0) + max(30.0, ticks + 10)
     place = Line(life.start, life.end, left, width - room)
     most = max(3, int((place.stop - place.start) / (40 if width >= 600 else 18)))

@@ -49,7 +49,7 @@ def page(life: Life) -> str:
         serving=life.serving,
         retraining=life.retraining,
         sections=_sections(life, found),
-        side_by_side=[tables.sources(life), tables.cost(life)],
+        side_by_side=[tables.sources(life), tables.cost(life, found)],
     )
 
 

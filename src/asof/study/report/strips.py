@@ -51,12 +51,12 @@ def models(sheet: Sheet, here: Frame, y: float) -> float:
         return y
     parts = [numbers.many(found.fits, "fit")]
     if found.promotions:
-        parts.append(f"{numbers.count(found.promotions)} promoted after the first")
+        parts.append(f"{numbers.count(found.promotions)} promoted later")
     if found.failed:
         parts.append(f"{numbers.count(found.failed)} failed")
     top = heading(sheet, here, y, "Models", parts)
     strip = top + 2
-    grid(sheet, here, strip, strip + 46)
+    grid(sheet, here, strip + 20, strip + 46)
     _blocks(sheet, here, strip)
     below = _fit_marks(sheet, here, strip + 36)
     kinds = {model.status for model in life.models}

@@ -220,7 +220,7 @@ def _feature(each: FeatureFact) -> tuple[str, ...]:
     )
 
 
-def cost(life: Life) -> Table:
+def cost(life: Life, found: Findings) -> Table:
     """What the life cost."""
     spent = life.cost
     rows: list[tuple[str, ...]] = [
@@ -228,8 +228,8 @@ def cost(life: Life) -> Table:
         ("predictions", numbers.count(spent.predictions), numbers.cpu(spent.predict_cpu_seconds)),
         ("features", numbers.count(len(life.features)), numbers.cpu(spent.feature_cpu_seconds)),
     ]
-    if spent.total_cpu_seconds is not None:
-        rows.append(("the whole run", "", numbers.cpu(spent.total_cpu_seconds)))
+    if found.total_cpu_seconds is not None:
+        rows.append(("the whole run", "", numbers.cpu(found.total_cpu_seconds)))
     return _table("Cost", "|>number|>CPU", rows, "rows")
 
 

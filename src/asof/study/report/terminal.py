@@ -124,7 +124,7 @@ def _unknown(found: Findings) -> str:
 def _became(found: Findings) -> str:
     if not found.refits:
         return "failed" if found.failed else "no refit"
-    parts = [f"{numbers.count(found.promotions)} promoted after the first"]
+    parts = [f"{numbers.count(found.promotions)} promoted later"]
     parts += [f"{numbers.count(found.refused)} refused"] if found.refused else []
     parts += [f"{numbers.count(found.failed)} failed"] if found.failed else []
     return ", ".join(parts)

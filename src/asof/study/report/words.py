@@ -248,8 +248,8 @@ def _cost_words(life: Life, found: Findings) -> Iterator[Said]:
     cost = life.cost
     fits = numbers.many(cost.fits, "fit")
     text = f"{fits} took {numbers.cpu(cost.fit_cpu_seconds)} of CPU"
-    if cost.total_cpu_seconds is not None and found.fit_cpu_share is not None:
-        whole = numbers.cpu(cost.total_cpu_seconds)
+    if found.total_cpu_seconds is not None and found.fit_cpu_share is not None:
+        whole = numbers.cpu(found.total_cpu_seconds)
         text += f", {numbers.share(found.fit_cpu_share)} of the {whole} of the whole run"
     yield Said(f"{text}.")
 

@@ -23,6 +23,7 @@ QUIET = (
 )  # fmt: skip
 LIVES = ("life", "gated", "three_years", "regression", "hours", "one_slot", "bare")
 
+SLOW = ("life", "three_years", "regression")
 THEMES = ("light", "dark")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on PATH")
@@ -113,7 +114,9 @@ def overlaps(texts: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("name", LIVES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in LIVES]
+)
 def test_texts_have_room(browser, pages, name: str):
     tab = opened(browser, pages[name], 1280, "light")
     try:

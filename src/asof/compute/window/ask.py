@@ -62,9 +62,9 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
 
     plan, slots = plan_columns(wanted)
     edges = 2 if wanted.edges else 0
-    answered = len(question_order)
-    counts = np.empty((len(spans), 1 + len(rows.codes) + edges, answered), dtype=np.int64)
-    floats = np.empty((len(spans), slots, answered), dtype=np.float64)
+    many = len(at)
+    counts = np.empty((len(spans), 1 + len(rows.codes) + edges, many), dtype=np.int64)
+    floats = np.empty((len(spans), slots, many), dtype=np.float64)
     widths = (rows.codes.max(axis=1, initial=-1) + 1).astype(np.int64)
     longest = int(sizes.max(initial=0))
     distinct = int(np.minimum(widths, longest).sum())
@@ -89,11 +89,10 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
         counts,
         floats,
     )
-    places = _inverse(question_order, len(at))
     return Answers(
         matched=group >= 0,
         spans=tuple(
-            of_span(counts[i], floats[i], places, wanted, len(rows.codes))
+            of_span(counts[i], floats[i], question_order, wanted, len(rows.codes))
             for i in range(len(spans))
         ),
         recount=Recount(*(int(count) for count in state.recount)),
@@ -153,10 +152,3 @@ def _new_bench(size: int, widths: Moments) -> Bench:
         local=np.full(int(base[-1]), NULL, dtype=np.int32),
         base=base,
     )
-
-
-def _inverse(order: Codes, size: int) -> Moments:
-    """Where each question's answer stands; one that matches nothing is sent behind the end."""
-    at = np.full(size, len(order), dtype=np.int64)
-    at[order] = np.arange(len(order))
-    return at

@@ -360,11 +360,11 @@ class OnlineWindows:
         asked = kept or OnlineGroup(self._spans, self._plan, self._coded)
         before = asked.recount.copy()
         asked.look(moment, own, counts, floats)
-        first = np.zeros(1, dtype=np.int64)
+        alone = np.zeros(1 if group is not None else 0, dtype=np.int32)
         return Answers(
             matched=np.array([group is not None]),
             spans=tuple(
-                of_span(whole, real, first, self._wanted, self._coded)
+                of_span(whole, real, alone, self._wanted, self._coded)
                 for whole, real in zip(counts, floats, strict=True)
             ),
             recount=Recount(*(int(n) for n in asked.recount - before)),

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from asof.compute.window import state as layout
 from asof.compute.window.afresh import DIGITS
 from asof.compute.window.contract import (
+    NULL,
     QUANTUM,
     Aggregate,
+    Codes,
     Floats,
     Moments,
     Span,
@@ -98,16 +100,24 @@ def new_state(
     )
 
 
-def _taken(answers: npt.NDArray[Any], at: Moments, otherwise: float) -> npt.NDArray[Any]:
-    """Answers in the order of the questions."""
-    return np.append(answers, answers.dtype.type(otherwise))[at]
+def _put_back(answers: npt.NDArray[Any], order: Codes, otherwise: float) -> npt.NDArray[Any]:
+    """Put answers in the order of the questions, where they are: no second copy of them all."""
+    answered = answers[: len(order)].copy()
+    if len(order) < len(answers):
+        answers[:] = otherwise
+    answers[order] = answered
+    return answers
 
 
 def of_span(
-    counts: Moments, floats: Floats, at: Moments, wanted: Wanted, coded: int
+    counts: Moments, floats: Floats, order: Codes, wanted: Wanted, coded: int
 ) -> SpanAnswers:
-    """The answers of one span by name, in the order of the questions."""
-    edges = [_taken(counts[i], at, -1) for i in range(1 + coded, len(counts))]
+    """The answers of one span by name, in the order of the questions.
+
+    counts, floats: as `state.answer` wrote them, one column for each question; order: int32, the
+    question that each of the first columns answers (what has no join value is not among them).
+    """
+    edges = [_put_back(counts[i], order, NULL) for i in range(1 + coded, len(counts))]
     slot = 0
     columns: list[dict[Aggregate, Floats]] = []
     for column in wanted.columns:
@@ -115,13 +125,13 @@ def of_span(
         for aggregate in Aggregate:
             if aggregate in column:
                 empty = 0.0 if aggregate in Aggregate.KNOWN | Aggregate.SUM else np.nan
-                named[aggregate] = _taken(floats[slot], at, empty)
+                named[aggregate] = _put_back(floats[slot], order, empty)
                 slot += 1
         columns.append(named)
     return SpanAnswers(
-        count=_taken(counts[0], at, 0),
+        count=_put_back(counts[0], order, 0),
         latest=edges[0] if edges else None,
         first=edges[1] if edges else None,
         columns=tuple(columns),
-        distinct=tuple(_taken(counts[1 + i], at, 0) for i in range(coded)),
+        distinct=tuple(_put_back(counts[1 + i], order, 0) for i in range(coded)),
     )

@@ -11,6 +11,8 @@ from asof.study.report.axis import Line, nice
 from asof.study.report.frame import Bin, Frame
 from asof.study.report.svg import Sheet, px
 
+HARD = "\u00a0"
+"""A space at which no line is broken."""
 SQUARES = 4
 """The most quarantined rows that are drawn as squares one above the other."""
 
@@ -238,7 +240,8 @@ def _label_column(sheet: Sheet, here: Frame, y: float) -> float:
     known = here.life.labels
     if known.half_known is not None and known.most_known is not None:
         half, most = numbers.duration(known.half_known), numbers.duration(known.most_known)
-        lines = text.wrap(f"half known in {half}, 99% in {most}", here.room)
+        said = f"half known in {half.replace(' ', HARD)}, 99% in {most.replace(' ', HARD)}"
+        lines = text.wrap(said, here.room)
         y = sheet.lines(here.label, y + 8, lines)
     return y - 14
 
@@ -254,10 +257,10 @@ def quarantine(sheet: Sheet, here: Frame, y: float) -> float:
         return y - 20
     rows = numbers.many(found.quarantined_in_life, "row")
     reasons = sorted(_reasons(here.life).items(), key=lambda item: -item[1])
-    why = reasons[0][0] + (f" and {numbers.many(len(reasons) - 1, 'more reason')}"
-                           if len(reasons) > 1 else "")  # fmt: skip
+    why, more = reasons[0][0], numbers.many(len(reasons) - 1, "more reason")
+    also = [f"and {more}"] if len(reasons) > 1 else []
     counted = numbers.many(len(reasons), "reason")
-    parts = [f"{rows}, {counted}"] if here.width >= 600 else [rows, why]
+    parts = [f"{rows}, {counted}"] if here.width >= 600 else [rows, " ".join([why, *also])]
     if found.quarantine_peak > SQUARES:
         parts.append(
             f"at most {numbers.count(found.quarantine_peak)} {words.each(here.life.slot_words)}"
@@ -269,7 +272,7 @@ def quarantine(sheet: Sheet, here: Frame, y: float) -> float:
     grid(sheet, here, bottom - tall, bottom)
     _squares(sheet, here, by_slot, bottom)
     if here.width >= 600:
-        sheet.lines(here.label, bottom - 24, text.wrap(why, here.room, lines=3))
+        sheet.lines(here.label, bottom - 24, [*text.wrap(why, here.room, lines=2), *also])
     return bottom
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 _SLACK = 1.06
 _BOLD = 1.13
 _WIDTHS = (
-    (0.28, "'ijlIJ"), (0.33, " ,.·/:;\\|"), (0.37, "f-"), (0.41, "()[]t!r"), (0.51, '"*_`\u2013sz'),
+    (0.28, "'ijlIJ"), (0.33, " \u00a0,.·/:;\\|"),
+    (0.37, "f-"), (0.41, "()[]t!r"), (0.51, '"*_`\u2013sz'),
     (0.56, "?cLF"), (0.60, "kvxyP"), (0.64, "TYaoeESbdghnpqu0123456789${}"), (0.70, "KAVBRXZC"),
     (0.79, "UHNDG&OQ"), (0.86, "w#+<=>^~\u2212\u00d7M"), (1.0, "%mW@…"),
 )  # fmt: skip
@@ -33,7 +34,7 @@ def wrap(text: str, room: float, size: float = 12, *, lines: int = 99) -> list[s
     ['same aircraft,', 'same departure,', 'twice']
     """
     found: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):
         joined = f"{found[-1]} {word}" if found else word
         if found and width(joined, size) <= room:
             found[-1] = joined

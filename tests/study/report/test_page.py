@@ -11,7 +11,7 @@ from dataclasses import replace
 import example_facts
 import pytest
 
-from asof.study.facts import Life
+from asof.study.facts import DecisionFact, Life
 from asof.study.findings import document, findings
 from asof.study.report import numbers, tables, words
 from asof.study.report.notebook import mimebundle
@@ -120,6 +120,12 @@ def test_a_column_of_one_value_is_a_note():
     table = tables.series(example_facts.life(), findings(example_facts.life()))
     assert "rows" not in table.heads
     assert table.notes == ("rows: 272,167 throughout.",)
+
+
+def test_evidence_is_not_told_twice():
+    told = DecisionFact(0, "trained", "m1 on 48,153 rows.", {"model": "m1", "rows": 48_153, "n": 1})
+    table = tables.decisions(replace(example_facts.life(), decisions=(told,)))
+    assert table.rows[0][-1] == "n 1"
 
 
 def test_long_tables_show_their_ends_and_say_so():

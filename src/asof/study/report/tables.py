@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from asof.study.facts import Evidence, FeatureFact, Figure, Life, ModelFact, Series
+from asof.study.facts import DecisionFact, Evidence, FeatureFact, Figure, Life, ModelFact, Series
 from asof.study.findings import Findings
 from asof.study.report import numbers, words
 
@@ -129,7 +130,7 @@ def decisions(life: Life) -> Table:
             numbers.stamp(each.moment, life.zone),
             each.kind,
             each.words,
-            "; ".join(f"{name} {_evidence(value)}" for name, value in each.evidence.items()),
+            "; ".join(_unsaid(each)),
         )
         for each in life.decisions
     ]
@@ -255,6 +256,14 @@ def _difference_span(each: Series, print_as: numbers.Scale) -> str:
     if difference.low is None or difference.high is None:
         return difference.why or "none computed"
     return print_as.interval(difference.low, difference.high)
+
+
+def _unsaid(decision: DecisionFact) -> Iterator[str]:
+    """The evidence that the words do not hold already."""
+    for name, value in decision.evidence.items():
+        printed = _evidence(value)
+        if not re.search(rf"(?<![\w,.]){re.escape(printed)}(?![\w,])", decision.words):
+            yield f"{name} {printed}"
 
 
 def _evidence(value: Evidence) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from asof.declare.expressions import compute
+from asof.declare.expressions import computed
 from asof.declare.features import features
 from asof.declare.labels import happens, outcome
 from asof.declare.policies import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsofError", "Col", "ExitCode", "Key", "KeyTime", "Moment", "Row", "System", "Time",
     "after", "backtest", "batch_features", "batch_predictions", "col",
-    "compute", "count", "daily", "days",
+    "computed", "count", "daily", "days",
     "distinct", "every", "expanding", "features", "happens", "hours", "max", "mean", "min",
     "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
     "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",

@@ -24,7 +24,8 @@ def imported_by(program: str) -> set[str]:
 
 
 def test_the_vocabulary_imports_no_engine():
-    program = f"import asof; [getattr(asof, name) for name in asof.__all__]; {TELL}"
+    names = "[name for name in asof.__all__ if name != 'backtest']"  # which is the engine
+    program = f"import asof; [getattr(asof, name) for name in {names}]; {TELL}"
     assert imported_by(program) & DEAR == set()
 
 

@@ -38,11 +38,11 @@ def fit(estimator: Any, features: Matrix, label: Floats, task: Task) -> Fitted:
 
     Raises `EstimatorError` where there is nothing to learn from.
     """
-    from sklearn.base import clone
+    from sklearn.base import clone  # pyright: ignore[reportUnknownVariableType]
 
     _check_label(label, task)
     categories = present(features)
-    learner = single_threaded(clone(estimator))
+    learner = single_threaded(clone(estimator))  # pyright: ignore[reportUnknownArgumentType]
     target = label.astype(np.int64) if task == "binary" else label
     learner.fit(_input(learner, features, categories), target, **_fit_arguments(learner, features))
     return Fitted(learner, task, features.names, categories, len(label), float(label.mean()))

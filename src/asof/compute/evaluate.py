@@ -72,7 +72,7 @@ def evaluate(expression: Expression[Any, Any], named: Named = _unnamed) -> pl.Ex
         case CivilPart(moment=moment, zone=zone, part=part):
             return civil(evaluate(moment, named), zone, part)
         case Operation(name=name, arguments=arguments):
-            return OPERATIONS[name](*(evaluate(argument, named) for argument in arguments))
+            return _operation(name, [evaluate(argument, named) for argument in arguments])
         case Call():
             return _call(expression, named)
         case Aggregate() | Age() | Lookup():
@@ -106,39 +106,44 @@ def _call(call: Call[Any, Any], named: Named) -> pl.Expr:
         for number, argument in enumerate(call.arguments)
     ]
     # skip_nulls would hide rows from the function; a struct is null only as a whole, never here.
-    return pl.struct(arguments).map_elements(apply, return_dtype=POLARS[call.returns])
+    return pl.struct(arguments).map_elements(apply, return_dtype=POLARS[call.value_type])
 
 
 def _finite(value: pl.Expr) -> pl.Expr:
     """A result without infinities and NaN: what does not exist is missing."""
-    number = value.cast(pl.Float64)
-    return pl.when(number.is_finite()).then(number)
+    return pl.when(value.is_finite()).then(value)
 
 
-def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    return _finite(left.cast(pl.Float64) / right.cast(pl.Float64))
+def _float(value: pl.Expr) -> pl.Expr:
+    return value.cast(pl.Float64)
 
 
-def _one_of(value: pl.Expr, *options: pl.Expr) -> pl.Expr:
-    return pl.any_horizontal([value == option for option in options])
-
-
-OPERATIONS: Mapping[str, Callable[..., pl.Expr]] = {
-    "equals": lambda left, right: left == right,
-    "one_of": _one_of,
+_UNARY: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     "is_null": lambda value: value.is_null(),
+    "log1p": lambda value: _finite(_float(value).log1p()),
+    "abs": lambda value: _float(value).abs(),
+    "not": lambda value: ~value,
+}
+
+_BINARY: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "equals": lambda left, right: left == right,
     "or_else": lambda value, default: value.fill_null(default),
-    "add": lambda left, right: _finite(left.cast(pl.Float64) + right.cast(pl.Float64)),
-    "subtract": lambda left, right: _finite(left.cast(pl.Float64) - right.cast(pl.Float64)),
-    "multiply": lambda left, right: _finite(left.cast(pl.Float64) * right.cast(pl.Float64)),
-    "divide": _divide,
-    "log1p": lambda value: _finite(value.cast(pl.Float64).log1p()),
-    "abs": lambda value: value.cast(pl.Float64).abs(),
+    "add": lambda left, right: _finite(_float(left) + _float(right)),
+    "subtract": lambda left, right: _finite(_float(left) - _float(right)),
+    "multiply": lambda left, right: _finite(_float(left) * _float(right)),
+    "divide": lambda left, right: _finite(_float(left) / _float(right)),
     "greater": lambda left, right: left > right,
     "greater_equal": lambda left, right: left >= right,
     "less": lambda left, right: left < right,
     "less_equal": lambda left, right: left <= right,
     "and": lambda left, right: left & right,
     "or": lambda left, right: left | right,
-    "not": lambda value: ~value,
-}  # fmt: skip
+}
+
+
+def _operation(name: str, arguments: list[pl.Expr]) -> pl.Expr:
+    if name == "one_of":
+        return pl.any_horizontal([arguments[0] == option for option in arguments[1:]])
+    if name in _UNARY:
+        return _UNARY[name](arguments[0])
+    return _BINARY[name](*arguments)

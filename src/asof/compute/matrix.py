@@ -53,7 +53,7 @@ def present(found: Matrix) -> Categories:
     kept: dict[str, tuple[str, ...]] = {}
     for name, words in found.categories.items():
         column = found.values[:, found.names.index(name)]
-        codes = np.unique(column[~np.isnan(column)]).astype(np.int64)
+        codes: list[int] = np.unique(column[~np.isnan(column)]).astype(np.int64).tolist()
         kept[name] = tuple(words[code] for code in codes)
     return kept
 

@@ -24,10 +24,11 @@ from asof.declare.expressions import Expression
 from asof.declare.features import walk
 from asof.declare.fingerprint import canonical
 from asof.declare.sources import Reference
-from asof.declare.windows import Age, Aggregate, Joined, Lookup, type_of
+from asof.declare.windows import Age, Aggregate, Joined, Lookup
 
 Times = NDArray[np.int64]
 Codes = NDArray[np.int32]
+Fact = Aggregate[Any, Any] | Age[Any] | Lookup[Any, Any]
 Named = Sequence[tuple[str, Expression[Any, Any]]]
 
 
@@ -36,9 +37,7 @@ class Work:
     """All that is asked of one join: the facts, by the column that each becomes."""
 
     joined: Joined[Any, Any]
-    facts: dict[str, Aggregate[Any, Any] | Age[Any] | Lookup[Any, Any]] = field(
-        default_factory=dict
-    )
+    facts: dict[str, Fact] = field(default_factory=dict[str, "Fact"])
 
 
 @dataclass(frozen=True)
@@ -312,8 +311,8 @@ class _Reader:
 
     def _words(self, of: Expression[Any, Any], found: pl.Series) -> pl.Series:
         """The latest known value in its own type."""
-        if type_of(of) is not str:
-            return found.cast(POLARS[type_of(of)])
+        if of.value_type is not str:
+            return found.cast(POLARS[of.value_type])
         words = self._column(of).unique(maintain_order=True).drop_nulls()
         return words.gather(found.cast(pl.Int64))
 

@@ -14,7 +14,7 @@ from asof.declare.expressions import Column, TimeExpression
 from asof.declare.features import Features, asked_columns, joins_in, uses_tick
 from asof.declare.labels import Label, label_type
 from asof.declare.metrics import REGRESSION_METRICS, MetricName, Task
-from asof.declare.place import nearest
+from asof.declare.place import nearest, place
 from asof.declare.policies import (
     Baseline,
     BatchFeatures,
@@ -29,7 +29,7 @@ from asof.declare.rows import Row, column_spec
 from asof.declare.schedules import AfterLabels, AnyOf, Never, Schedule
 from asof.declare.sources import Reference, Source, Ticks
 from asof.declare.tables import Table
-from asof.declare.windows import Joined, type_of
+from asof.declare.windows import Joined
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -90,6 +90,7 @@ def check_change(changes: Mapping[str, object], allowed: list[str]) -> None:
                 f"A system has no '{name}' to change.",
                 found=f"can be changed: {', '.join(allowed)}",
                 mend=nearest(name, allowed) or "Declare another system.",
+                where=place(),
             )
 
 
@@ -105,12 +106,12 @@ def _name(system: Declared) -> Iterator[Fault]:
 
 def _parts(system: Declared) -> Iterator[Fault]:
     parts: list[tuple[str, object, Any, str]] = [
-        ("requests", system.requests, Source | Ticks, "asof.source(...) or asof.ticks(...)"),
+        ("requests", system.requests, (Source, Ticks), "asof.source(...) or asof.ticks(...)"),
         ("features", system.features, Features, "asof.features(Row, ...)"),
         ("label", system.label, Label, "asof.outcome(...) or asof.happens(...)"),
         ("train", system.train, TrainWindow, "asof.expanding() or asof.sliding(days(60))"),
         ("retraining", system.retraining, Schedule, "asof.every(days(7))"),
-        ("serving", system.serving, Online | BatchFeatures | BatchPredictions,
+        ("serving", system.serving, (Online, BatchFeatures, BatchPredictions),
          "asof.online() or asof.batch_features(hours(1))"),
         ("training_takes", system.training_takes, Duration, "minutes(30)"),
         ("looks", system.looks, Duration, "hours(1)"),
@@ -174,7 +175,7 @@ def _same_row(system: Declared) -> Iterator[Fault]:
     for column in columns:
         if not issubclass(row, column.row):
             yield (
-                f"The label is about {column.row.__name__}, and requests are rows of {row.__name__}.",
+                f"The label is about {column.row.__name__}; requests are of {row.__name__}.",
                 repr(column),
                 f"Match with columns of {row.__name__}: source.same({row.__name__}.…).",
             )
@@ -228,7 +229,7 @@ def _join_types(system: Declared) -> Iterator[Fault]:
     joins = [join for _, feature in system.features.columns for join in joins_in(feature)]
     for join in (*joins, system.label.joined):
         for own, asked in join.pairs:
-            spec, kind = column_spec(join.table.row, own), type_of(asked)
+            spec, kind = column_spec(join.table.row, own), asked.value_type
             if spec.type is not kind and {spec.type, kind} != {int, float}:
                 yield (
                     f"{join.table.row.__name__}.{own} can never equal {asked!r}.",

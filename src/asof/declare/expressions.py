@@ -54,6 +54,11 @@ class Expression(Generic[R, T_co]):
 
     __slots__ = ()
 
+    @property
+    def value_type(self) -> type:
+        """The Python type of the known values."""
+        raise NotImplementedError
+
     def equals(self, other: object) -> Expression[R, bool]:
         """True where the value is `other` (a constant or an expression); null where it is null."""
         return Operation("equals", (self, lift(other)))
@@ -126,14 +131,14 @@ class Expression(Generic[R, T_co]):
     def __invert__(self: Condition[R]) -> Expression[R, bool]:
         return Operation("not", (self,))
 
-    def __eq__(self, other: object) -> NoReturn:  # type: ignore[override]
+    def __eq__(self, other: object) -> NoReturn:
         raise DeclarationError(
             "'==' compares declarations, not values.",
             mend="Write a.equals(b) for a condition on each row.",
             where=place(),
         )
 
-    def __ne__(self, other: object) -> NoReturn:  # type: ignore[override]
+    def __ne__(self, other: object) -> NoReturn:
         raise DeclarationError(
             "'!=' compares declarations, not values.",
             mend="Write ~a.equals(b) for a condition on each row.",
@@ -157,7 +162,7 @@ Condition = Expression[R, "bool | None"]
 def lift(value: object) -> Expression[Any, Any]:
     """A constant as an expression; an expression as it is."""
     if isinstance(value, Expression):
-        return value
+        return value  # pyright: ignore[reportUnknownVariableType]
     if value is None or isinstance(value, bool | int | float | str):
         return Constant(value)
     raise DeclarationError(
@@ -174,6 +179,11 @@ class Constant(Expression[R, T_co]):
 
     value: Scalar
 
+    @property
+    def value_type(self) -> type:
+        """The type of the value."""
+        return type(self.value)
+
     def __repr__(self) -> str:
         return repr(self.value)
 
@@ -184,17 +194,50 @@ class Column(Expression[R, T_co]):
 
     row: type[R]
     name: str
+    kind: type = object
+
+    @property
+    def value_type(self) -> type:
+        """As declared."""
+        return self.kind
 
     def __repr__(self) -> str:
         return f"{self.row.__name__}.{self.name}"
 
 
+_ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "log1p", "abs"})
+_ORDER = frozenset({"greater", "greater_equal", "less", "less_equal"})
+_OPERANDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(_ARITHMETIC | _ORDER, (bool, int, float)),
+    **dict.fromkeys(("and", "or", "not"), (bool,)),
+}
+"""What the operands of an operation have to be, where it is not all one."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Operation(Expression[R, T_co]):
-    """An operation on expressions; `name` is one of `OPERATIONS`."""
+    """An operation on expressions, by name."""
 
     name: str
     arguments: tuple[Expression[Any, Any], ...]
+
+    def __post_init__(self) -> None:
+        wanted = _OPERANDS.get(self.name, ())
+        for argument in self.arguments if wanted else ():
+            if argument.value_type not in (*wanted, type(None)):
+                raise DeclarationError(
+                    f"{argument!r} is no {'condition' if wanted == (bool,) else 'number'}.",
+                    found=f"{argument.value_type.__name__} in {self!r}",
+                    mend="Compare words with .equals() or .one_of(), moments by their difference.",
+                    where=place(),
+                )
+
+    @property
+    def value_type(self) -> type:
+        """bool for comparisons and conditions, else float (or that of the value replaced)."""
+        if self.name == "or_else":
+            return self.arguments[0].value_type
+        return float if self.name in _ARITHMETIC else bool
 
     def __repr__(self) -> str:
         signs = {
@@ -211,11 +254,16 @@ class Operation(Expression[R, T_co]):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Call(Expression[R, T_co]):
-    """A plain function applied to each row: see `compute`."""
+    """A plain function applied to each row: see `computed`."""
 
     function: Callable[..., Any]
     returns: type
     arguments: tuple[Expression[Any, Any], ...]
+
+    @property
+    def value_type(self) -> type:
+        """As its annotation says."""
+        return self.returns
 
     def __repr__(self) -> str:
         return f"{self.function.__name__}({', '.join(map(repr, self.arguments))})"
@@ -233,7 +281,7 @@ class Computed(Generic[T]):
         return Call(self.function, self.returns, arguments)
 
 
-def compute(function: Callable[..., T]) -> Computed[T]:
+def computed(function: Callable[..., T]) -> Computed[T]:
     """Make a plain function of one row's values usable in expressions.
 
     The function gets one value for each argument (None where it is null) and returns a number,
@@ -241,7 +289,7 @@ def compute(function: Callable[..., T]) -> Computed[T]:
     will do. It cannot look into the past: whatever does is an aggregate. Its code is part of the
     system's fingerprint.
 
-    >>> @compute
+    >>> @computed
     ... def initials(name: str) -> str:
     ...     return name[:2]
     """
@@ -252,7 +300,7 @@ def compute(function: Callable[..., T]) -> Computed[T]:
     options = [kind for kind in typing.get_args(wanted) or (wanted,) if kind is not type(None)]
     if len(options) != 1 or options[0] not in (bool, int, float, str):
         raise DeclarationError(
-            f"compute() needs to know what {function.__name__} returns.",
+            f"computed() needs to know what {function.__name__} returns.",
             found=f"return annotation: {wanted!r}",
             mend=f"Write def {function.__name__}(...) -> float (or int, str, bool, or one | None).",
             where=place(),
@@ -265,7 +313,12 @@ class TimeExpression(Expression[R, datetime]):
 
     __slots__ = ()
 
-    @overload
+    @property
+    def value_type(self) -> type:
+        """A moment."""
+        return datetime
+
+    @overload  # type: ignore[override]  # a time takes a duration, never a number
     def __sub__(self, other: Duration) -> TimeExpression[R]: ...
     @overload
     def __sub__(self, other: TimeExpression[R]) -> DurationExpression[R]: ...
@@ -278,7 +331,7 @@ class TimeExpression(Expression[R, datetime]):
             return Difference(self, other)
         raise _unitless(other, "a time")
 
-    def __add__(self, other: Duration) -> TimeExpression[R]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __add__(self, other: Duration) -> TimeExpression[R]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         if isinstance(other, Duration):
             return Shifted(self, other)
         raise _unitless(other, "a time")
@@ -345,6 +398,11 @@ class DurationExpression(Expression[R, timedelta]):
 
     __slots__ = ()
 
+    @property
+    def value_type(self) -> type:
+        """A span of time."""
+        return timedelta
+
     def in_seconds(self) -> Expression[R, float]:
         """As seconds."""
         return Spanned(self, SECOND)
@@ -379,6 +437,11 @@ class Spanned(Expression[R, float]):
 
     span: DurationExpression[R]
     unit: int
+
+    @property
+    def value_type(self) -> type:
+        """A number of units."""
+        return float
 
     def __repr__(self) -> str:
         names = {SECOND: "seconds", MINUTE: "minutes", HOUR: "hours", DAY: "days"}
@@ -424,6 +487,11 @@ class CivilPart(Expression[R, int]):
     moment: TimeExpression[R]
     zone: str
     part: str
+
+    @property
+    def value_type(self) -> type:
+        """A whole number."""
+        return int
 
     def __repr__(self) -> str:
         return f"{self.moment!r}.local({self.zone!r}).{self.part}()"

@@ -21,7 +21,7 @@ from asof.declare.expressions import (
 )
 from asof.declare.place import place
 from asof.declare.rows import Row
-from asof.declare.windows import Age, Aggregate, Family, Joined, Lookup, Q, type_of
+from asof.declare.windows import Age, Aggregate, Family, Joined, Lookup, Q
 from asof.errors import DeclarationError
 
 
@@ -78,7 +78,7 @@ def features(
     return Features(row, tuple(flat), place())
 
 
-def _check_feature(row: type[Row], name: str, value: object) -> None:
+def _check_feature(row: type[Row], name: str, value: Expression[Any, Any]) -> None:
     if not isinstance(value, Expression):
         raise DeclarationError(
             f"The feature '{name}' is not a fact about a row.", found=repr(value), where=place(),
@@ -94,7 +94,7 @@ def _check_feature(row: type[Row], name: str, value: object) -> None:
                 f".last(days(7)).latest({column!r}).",
                 where=place(),
             )
-    kind = type_of(value)
+    kind = value.value_type
     if issubclass(kind, datetime | timedelta):
         cure = f"{value!r}.in_hours()" if kind is timedelta else f"{value!r}.local('UTC').hour()"
         raise DeclarationError(

@@ -15,11 +15,12 @@ import inspect
 import sysconfig
 import textwrap
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from asof.declare.rows import Row
 
@@ -70,11 +71,12 @@ class _Writer:
             pairs = ((f.name, getattr(value, f.name)) for f in fields)
             return f"{type(value).__name__}({self._pairs(pairs)})"
         if isinstance(value, Mapping):
-            return "{" + ",".join(sorted(self._pairs([item]) for item in value.items())) + "}"
+            items = cast("Mapping[object, object]", value).items()
+            return "{" + ",".join(sorted(self._pairs([item]) for item in items)) + "}"
         if isinstance(value, list | tuple):
-            return "[" + ",".join(map(self.write, value)) + "]"
+            return "[" + ",".join(map(self.write, cast("Sequence[object]", value))) + "]"
         if isinstance(value, set | frozenset):
-            return "{" + ",".join(sorted(map(self.write, value))) + "}"
+            return "{" + ",".join(sorted(map(self.write, cast("AbstractSet[object]", value)))) + "}"
         return self._object(value)
 
     def _pairs(self, pairs: Iterable[tuple[object, object]]) -> str:
@@ -93,8 +95,9 @@ class _Writer:
             bound = (getattr(value, "args", ()), getattr(value, "keywords", {}))
             return f"partial({self.write(function)},{self.write(bound)})"
         name = f"{type(value).__module__}.{type(value).__qualname__}"
-        if hasattr(value, "get_params"):
-            return f"{name}({self.write(value.get_params(deep=False))})"
+        parameters = getattr(value, "get_params", None)
+        if callable(parameters):
+            return f"{name}({self.write(parameters(deep=False))})"
         if callable(value) and hasattr(value, "__qualname__"):  # built in
             return f"{getattr(value, '__module__', '')}.{value.__qualname__}"
         state: dict[str, Any] = getattr(value, "__dict__", {})

@@ -8,7 +8,7 @@ from typing import Any, Generic
 from asof.declare.expressions import Expression, TimeExpression
 from asof.declare.place import place
 from asof.declare.tables import S
-from asof.declare.windows import Aggregate, Joined, Q, Span, require_table, type_of
+from asof.declare.windows import Aggregate, Joined, Q, Span, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -147,5 +147,5 @@ def label_type(label: Label[Any]) -> type:
     """bool for yes and no, float for a quantity, str for classes."""
     if label.happens:
         return bool
-    kind = type_of(label.value)
+    kind = label.value.value_type
     return float if kind is int else kind

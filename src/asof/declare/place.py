@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from types import FrameType
 
 _PACKAGE = str(Path(__file__).parents[1])
+_NOT_THE_USERS = (_PACKAGE, dataclasses.__file__, "<frozen", "<string>")
 
 
 def caller() -> FrameType | None:
     """The nearest frame outside the package."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and (
-        frame.f_code.co_filename.startswith((_PACKAGE, "<frozen", "<string>"))
-    ):
+    while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
         frame = frame.f_back
     return frame
 

@@ -49,15 +49,16 @@ class ColumnSpec:
 class Col(Generic[T]):
     """A column: `carrier: Col[str]`, `wind: Col[float | None]` where it may be null."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", value_type: type = object) -> None:
         self.name = name
+        self.value_type = value_type
 
     @overload
     def __get__(self, instance: None, owner: type[R]) -> Column[R, T]: ...
     @overload
     def __get__(self, instance: object, owner: type[R]) -> T: ...
     def __get__(self, instance: object, owner: type[R]) -> Column[R, T] | T:
-        return Column(owner, self.name)
+        return Column(owner, self.name, self.value_type)
 
 
 class Key(Col[T]):
@@ -165,7 +166,7 @@ def _hints(cls: type[Row]) -> dict[str, Any]:
     known = {} if frame is None else {**frame.f_globals, **frame.f_locals}
     hints: dict[str, Any] = {}
     for name, hint in inspect.get_annotations(cls).items():
-        if name.endswith("_") or typing.get_origin(hint) is ClassVar:
+        if name.endswith("_"):  # no column may
             continue
         try:
             hints[name] = eval(hint, known) if isinstance(hint, str) else hint  # noqa: S307
@@ -255,10 +256,9 @@ def _check_contract(cls: type[Row], name: str, kind: type, contract: Contract) -
 
 
 def _descriptor(spec: ColumnSpec) -> Col[Any] | Moment:
-    makers: dict[str, type[Col[Any] | Moment]] = {
-        "key": Key, "column": Col, "moment": Moment, "time": Time, "key_time": KeyTime,
-    }  # fmt: skip
-    return makers[spec.kind](spec.name)
+    if spec.kind in ("key", "column"):
+        return (Key if spec.kind == "key" else Col)(spec.name, spec.type)
+    return {"time": Time, "key_time": KeyTime}.get(spec.kind, Moment)(spec.name)
 
 
 def column_spec(row: type[Row], name: str) -> ColumnSpec:

@@ -18,10 +18,9 @@ from asof.declare.expressions import (
     Number,
     Operation,
     TimeColumn,
-    TimeExpression,
 )
 from asof.declare.place import place
-from asof.declare.rows import Row, column_spec
+from asof.declare.rows import Row
 from asof.declare.tables import S, Table
 from asof.errors import DeclarationError
 from asof.units import Duration
@@ -80,7 +79,7 @@ def max(of: Number[S]) -> Statistic[S, float | None]:
 
 def share(of: Expression[S, bool | None]) -> Statistic[S, float | None]:
     """The share of rows for which a condition holds, among those for which it is known."""
-    if type_of(of) is not bool:
+    if of.value_type is not bool:
         raise DeclarationError(
             f"share() is of a condition, and {of!r} is none.",
             mend=f"Write share({of!r} > 0), or mean({of!r}).",
@@ -95,67 +94,14 @@ def distinct(of: Expression[S, Any]) -> Statistic[S, float]:
 
 
 def _number(of: Expression[Any, Any], name: str) -> Expression[Any, Any]:
-    if type_of(of) not in (bool, int, float):
+    if of.value_type not in (bool, int, float):
         raise DeclarationError(
             f"{name}() is of numbers, and {of!r} is none.",
-            found=f"{of!r}: {type_of(of).__name__}",
+            found=f"{of!r}: {of.value_type.__name__}",
             mend=f"distinct({of!r}) and count({of!r}) work for any column.",
             where=place(),
         )
     return of
-
-
-_BOOLEAN = frozenset(
-    {
-        "equals",
-        "one_of",
-        "is_null",
-        "greater",
-        "greater_equal",
-        "less",
-        "less_equal",
-        "and",
-        "or",
-        "not",
-    }
-)
-
-
-def type_of(expression: Expression[Any, Any]) -> type:
-    """The Python type of an expression's known values."""
-    from datetime import datetime, timedelta
-
-    from asof.declare import expressions as e
-
-    match expression:
-        case Column(row=row, name=name):
-            return column_spec(row, name).type
-        case e.Constant(value=value):
-            return type(value)
-        case Operation(name=name) if name in _BOOLEAN:
-            return bool
-        case Operation(name="or_else", arguments=arguments):
-            return type_of(arguments[0])
-        case e.Call(returns=returns):
-            return returns
-        case e.CivilPart():
-            return int
-        case Aggregate(statistic=statistic):
-            return _type_of_statistic(statistic)
-        case Lookup(of=of):
-            return type_of(of)
-        case TimeExpression():
-            return datetime
-        case DurationExpression():
-            return timedelta
-        case _:
-            return float
-
-
-def _type_of_statistic(statistic: Statistic[Any, Any]) -> type:
-    if statistic.kind in ("latest", "latest_known", "first") and statistic.of is not None:
-        return type_of(statistic.of)
-    return float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -336,6 +282,13 @@ class Aggregate(Expression[Q, V_co]):
     span: Span
     statistic: Statistic[Any, V_co]
 
+    @property
+    def value_type(self) -> type:
+        """That of the value that is taken from a row, else a number."""
+        of = self.statistic.of
+        taken = self.statistic.kind in ("latest", "latest_known", "first")
+        return of.value_type if taken and of is not None else float
+
     def __repr__(self) -> str:
         return f"{self.joined!r}[{_span_words(self.span)}].{self.statistic!r}"
 
@@ -362,6 +315,11 @@ class Lookup(Expression[Q, V_co]):
 
     joined: Joined[Q, Any]
     of: Expression[Any, V_co]
+
+    @property
+    def value_type(self) -> type:
+        """That of the value looked up."""
+        return self.of.value_type
 
     def __repr__(self) -> str:
         return f"{self.joined!r}.get({self.of!r})"
@@ -426,7 +384,8 @@ class Window(Generic[Q, S]):
     def latest(self, *of: Expression[S, Any], **columns: Expression[S, Any]) -> Any:
         """The value in the latest row by event time, null or not; or several, by name."""
         if len(of) == 1 and not columns:
-            return self.take(Statistic("latest", of[0]))
+            statistic: Statistic[S, Any] = Statistic("latest", of[0])
+            return self.take(statistic)
         if of or not columns:
             raise DeclarationError(
                 "latest() takes one column, or several by name.", where=place(),

@@ -7,7 +7,7 @@ hand, live it is now.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ class CpuMeter:
     of_thread: bool = False
 
     @contextmanager
-    def measured(self) -> Iterator[None]:
+    def measured(self) -> Generator[None]:
         """Count what runs inside the `with` block."""
         read = time.thread_time if self.of_thread else time.process_time
         begun = read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,11 +78,12 @@ class Fits:
 
     def _side_by_side(self) -> Iterator[Fit]:
         """Threads share the features and start at once; compiled fits run without Python's lock."""
-        from joblib import Parallel, delayed
+        from joblib import Parallel, delayed  # pyright: ignore[reportUnknownVariableType]
 
         seen, model = self._history.training.matrix, self._history.system.model
         workers = Parallel(n_jobs=self._workers, backend="threading", return_as="generator")
-        results: Iterator[Fit] = workers(
-            delayed(fit_one)(model, seen, *self._labelled(trigger)) for trigger in self._planned
+        job: Any = delayed(fit_one)  # pyright: ignore[reportUnknownVariableType]
+        results: Any = workers(
+            job(model, seen, *self._labelled(trigger)) for trigger in self._planned
         )
-        return results
+        return cast("Iterator[Fit]", results)

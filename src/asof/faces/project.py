@@ -54,7 +54,9 @@ def project(reference: str) -> Project:
             mend=nearest(path, near) or "Give the file that declares the system: system.py.",
         )
     module = _imported(file)
-    systems = {key: value for key, value in vars(module).items() if isinstance(value, System)}
+    systems: dict[str, System[Any]] = {
+        key: value for key, value in vars(module).items() if isinstance(value, System)
+    }
     system = _chosen(systems, name, path)
     question = (module.__doc__ or "").strip().partition("\n")[0]
     return Project(system, "" if name in ("", "system") else name, question, file.resolve().parent)

@@ -287,16 +287,16 @@ def _feature(column: pl.Series) -> FeatureFact:
     if column.dtype == pl.String:
         return FeatureFact(column.name, "category", missing, distinct=column.n_unique())
     kind = "yes or no" if column.dtype == pl.Boolean else "number"
-    numbers = column.cast(pl.Float64).drop_nulls()
+    numbers = column.cast(pl.Float64).drop_nulls().to_numpy()
     if not len(numbers):
         return FeatureFact(column.name, kind, missing)
     return FeatureFact(
         column.name,
         kind,
         missing,
-        mean=float(numbers.mean()),  # type: ignore[arg-type]
-        low=float(numbers.min()),  # type: ignore[arg-type]
-        high=float(numbers.max()),  # type: ignore[arg-type]
+        mean=float(numbers.mean()),
+        low=float(numbers.min()),
+        high=float(numbers.max()),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -217,14 +217,14 @@ def _fact(
         counted,
         len(met) - counted,
         tuple(
-            _row(met, int(position), kinds[position], as_of, zone, hidden)
+            _row(met, int(position), str(kinds[position]), as_of, zone, hidden)
             for position in _nearest(met, kinds, as_of, limit)
         ),
     )
 
 
 def _row(
-    met: Versions, position: int, kind: Kind, as_of: int, zone: str, hidden: set[str | None]
+    met: Versions, position: int, kind: str, as_of: int, zone: str, hidden: set[str | None]
 ) -> RowSeen:
     """One version as it is told."""
     known_from, known_until = int(met.known_from[position]), int(met.known_until[position])
@@ -245,9 +245,6 @@ def _row(
         kind == "seen",
         _reason(kind, known_from, known_until, as_of, zone),
     )
-
-
-Kind = Literal["seen", "own", "unknown", "replaced", "before", "after"]
 
 
 def _kinds(
@@ -272,7 +269,7 @@ def _kinds(
     )
 
 
-def _reason(kind: Kind, known_from: int, known_until: int, as_of: int, zone: str) -> str:
+def _reason(kind: str, known_from: int, known_until: int, as_of: int, zone: str) -> str:
     known, asked = clock(known_from, zone), clock(as_of, zone)
     match kind:
         case "seen":
@@ -285,7 +282,7 @@ def _reason(kind: Kind, known_from: int, known_until: int, as_of: int, zone: str
             return f"replaced or withdrawn {clock(known_until, zone)}, asked {asked}"
         case "before":
             return "happened before the window"
-        case "after":
+        case _:
             return "happens after the window"
 
 

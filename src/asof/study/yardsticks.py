@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,9 +111,8 @@ def _rate(life: Replayed, stretches: list[_Stretch], baseline: Rate) -> Yardstic
 
 def _persistence(life: Replayed, stretches: list[_Stretch], baseline: Persistence) -> Yardstick:
     history = life.history
-    latest: Aggregate[object, object] = Aggregate(  # type: ignore[type-var]
-        baseline.joined, _ALL_TIME, Statistic("latest_known", baseline.value)
-    )
+    statistic: Statistic[Any, Any] = Statistic("latest_known", baseline.value)
+    latest: Aggregate[Any, Any] = Aggregate(baseline.joined, _ALL_TIME, statistic)
     asked = history.requests
     known = answer(
         plan([("last", latest)]), asked.frame, asked.fired, history.tables, own=history.asked

@@ -68,15 +68,17 @@ def asof(folder: Path, out: Path, wanted: tuple[str, ...]) -> None:
     from asof.compute.window.rank import rank_order
 
     coded = ["item"] if "distinct" in wanted else []
-    columns = ["key", "event_time", "amount", *coded]
-    rows = pl.read_parquet(folder / "rows.parquet", columns=columns)
     requests = pl.read_parquet(folder / "requests.parquet")
-    times = rows["event_time"].to_physical().to_numpy()
-    ties = [rows[name].to_numpy() for name in ("key", "amount", *coded)]
-    order = rank_order(times, times, ties)
+
+    def column(name: str) -> np.ndarray:  # one at a time: the file's pieces are let go again
+        return pl.read_parquet(folder / "rows.parquet", columns=[name])[name].to_numpy()
+
+    arrays = {name: column(name) for name in ("key", "amount", *coded)}
+    times = column("event_time").view(np.int64)
+    order = rank_order(times, times, list(arrays.values()), group=arrays["key"])
     if order is not None:
-        rows = rows[order]
-        times = rows["event_time"].to_physical().to_numpy()
+        times = times[order]
+        arrays = {name: array[order] for name, array in arrays.items()}
     names = [name for name in ("sum", "mean", "std", "min", "max") if name in wanted]
     aggregates = Aggregate(0)
     for name in names:
@@ -84,12 +86,12 @@ def asof(folder: Path, out: Path, wanted: tuple[str, ...]) -> None:
     latest = "latest" in wanted
     answers = ask(
         Rows(
-            group=rows["key"].to_numpy(),
+            group=arrays["key"],
             event_time=times,
             known_from=times,
             known_until=None,
-            values=rows["amount"].to_numpy()[None],
-            codes=rows["item"].to_numpy()[None] if coded else np.empty((0, len(rows)), np.int32),
+            values=arrays["amount"][None],
+            codes=arrays["item"][None] if coded else np.empty((0, len(times)), np.int32),
         ),
         Questions(requests["key"].to_numpy(), requests["at"].to_physical().to_numpy()),
         tuple(Span(-width, 0) for width in WINDOWS.values()),
@@ -97,14 +99,14 @@ def asof(folder: Path, out: Path, wanted: tuple[str, ...]) -> None:
     )
     found = {"id": requests["id"]}
     for label, span in zip(WINDOWS, answers.spans, strict=True):
-        found[f"count_{label}"] = pl.Series(span.count)
+        found[f"count_{label}"] = span.count
         for name in names:
-            found[f"{name}_{label}"] = pl.Series(span.columns[0][Aggregate[name.upper()]])
+            found[f"{name}_{label}"] = span.columns[0][Aggregate[name.upper()]]
         if latest:
-            at = pl.Series(span.latest)
-            found[f"latest_{label}"] = rows["amount"].gather(at.set(at < 0, None))
+            there = span.latest >= 0
+            found[f"latest_{label}"] = np.where(there, arrays["amount"][span.latest], np.nan)
         if coded:
-            found[f"distinct_{label}"] = pl.Series(span.distinct[0])
+            found[f"distinct_{label}"] = span.distinct[0]
     pl.DataFrame(found).write_parquet(out, compression="snappy")
 
 

@@ -19,7 +19,7 @@ from asof.compute.window.contract import (
     Span,
     Wanted,
 )
-from asof.compute.window.grouping import count_groups, in_order, place_groups
+from asof.compute.window.grouping import count_groups, in_order, one_lag, place_groups
 from asof.compute.window.shape import check_wanted, new_state, of_span, plan_columns
 from asof.errors import UsageError
 
@@ -72,7 +72,7 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     answer_groups(
         Source(
             _sealed(rows.event_time),
-            _sealed(rows.known_from),
+            _sealed(_known(rows)),
             _sealed(NOTHING if rows.known_until is None else rows.known_until),
             _sealed(rows.values),
             _sealed(rows.codes),
@@ -97,6 +97,14 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
         ),
         recount=Recount(*(int(count) for count in state.recount)),
     )
+
+
+def _known(rows: Rows) -> Moments:
+    """When rows become known; where all have one lag, that alone (see `batch.Source`)."""
+    event_time, known_from = _sealed(rows.event_time), _sealed(rows.known_from)
+    if len(known_from) > 0 and one_lag(event_time, known_from):
+        return known_from[:1] - event_time[:1]
+    return known_from
 
 
 def _sealed(array: npt.NDArray[T]) -> npt.NDArray[T]:

@@ -15,6 +15,7 @@ from asof.compute.window.jit import (
     READ_F8SS,
     READ_I4SS,
     READ_I8S,
+    U1,
     VOID,
     compiled,
     inlined,
@@ -41,6 +42,7 @@ class Source(NamedTuple):
 
     event_time: Moments
     known_from: Moments
+    """int64[n], or int64[1]: the lag after `event_time` that all rows have in common."""
     known_until: Moments
     values: Floats
     codes: Codes
@@ -71,20 +73,10 @@ BENCH = named((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S), Bench)
 
 
 @inlined(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
-def _gather(
+def _renumber(
     source: Source, order: Codes, start: int, size: int, state: State, bench: Bench
 ) -> None:
-    """Copy a group's rows to the bench, codes renumbered within the group."""
-    for place in range(size):
-        row = order[start + place]
-        state.event_time[place] = source.event_time[row]
-        bench.known_from[place] = source.known_from[row]
-    for place in range(size):
-        ends = source.known_until.shape[0] > 0
-        bench.known_until[place] = source.known_until[order[start + place]] if ends else NEVER
-    for column in range(state.values.shape[0]):
-        for place in range(size):
-            state.values[column, place] = source.values[column, order[start + place]]
+    """Copy a group's codes, renumbered within the group as they come."""
     used = 0
     for column in range(state.codes.shape[0]):
         for place in range(size):
@@ -97,6 +89,28 @@ def _gather(
                 bench.local[at] = used
                 used += 1
             state.codes[column, place] = bench.local[at]
+
+
+@inlined(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
+def _gather(
+    source: Source, order: Codes, start: int, size: int, state: State, bench: Bench
+) -> None:
+    """Copy a group's rows to the bench."""
+    for place in range(size):
+        state.event_time[place] = source.event_time[order[start + place]]
+    if source.known_from.shape[0] == 1:  # one lag for all, so that less is fetched from afar
+        lag = source.known_from[0]
+        for place in range(size):
+            bench.known_from[place] = state.event_time[place] + lag
+    else:
+        for place in range(size):
+            bench.known_from[place] = source.known_from[order[start + place]]
+    if source.known_until.shape[0] > 0:
+        for place in range(size):
+            bench.known_until[place] = source.known_until[order[start + place]]
+    for column in range(state.values.shape[0]):
+        for place in range(size):
+            state.values[column, place] = source.values[column, order[start + place]]
     if source.key.shape[0] > 0:
         for place in range(size):
             bench.key[place] = source.key[order[start + place]]
@@ -117,8 +131,8 @@ def _clear(source: Source, order: Codes, start: int, size: int, state: State, be
         state.reach[span, COUNT] = 0
 
 
-@inlined(I8, BENCH, I8)
-def _by_moment(bench: Bench, size: int) -> int:
+@inlined(I8, BENCH, I8, U1)
+def _by_moment(bench: Bench, size: int, ending: bool) -> int:
     """Put places in the order in which they become visible and in which they end; how many end."""
     tidy = True
     for place in range(size):
@@ -128,11 +142,12 @@ def _by_moment(bench: Bench, size: int) -> int:
     if not tidy:
         sort_places(bench.known_from, bench.shown, bench.spare, size)
     ended = 0
-    for place in range(size):
-        if bench.known_until[place] != NEVER:
-            bench.ended[ended] = place
-            ended += 1
-    sort_places(bench.known_until, bench.ended, bench.spare, ended)
+    if ending:
+        for place in range(size):
+            if bench.known_until[place] != NEVER:
+                bench.ended[ended] = place
+                ended += 1
+        sort_places(bench.known_until, bench.ended, bench.spare, ended)
     return ended
 
 
@@ -158,13 +173,14 @@ def _hide_own(state: State, bench: Bench, own: int, size: int) -> int:
     return count
 
 
-@compiled(VOID, STATE, BENCH, I4S, READ_I8S, READ_I8S, I8, I8, I8, I8SSS, F8SSS)
+@compiled(VOID, STATE, BENCH, I4S, READ_I8S, READ_I8S, U1, I8, I8, I8, I8SSS, F8SSS)
 def _answer_group(
     state: State,
     bench: Bench,
     questions: Codes,
     at: Moments,
     own: Moments,
+    ending: bool,
     size: int,
     begin: int,
     end: int,
@@ -172,7 +188,7 @@ def _answer_group(
     floats: Floats,
 ) -> None:
     """Answer the questions `begin` to `end` about the group of `size` rows on the bench."""
-    ends = _by_moment(bench, size)
+    ends = _by_moment(bench, size, ending)
     if own.shape[0] > 0:
         for place in range(size):
             bench.by_key[place] = place
@@ -184,7 +200,7 @@ def _answer_group(
         moment = int(at[question])
         while shown < size and bench.known_from[bench.shown[shown]] < moment:
             place = bench.shown[shown]
-            if bench.known_until[place] >= moment:
+            if ends == 0 or bench.known_until[place] >= moment:
                 show(state, place)
             shown += 1
         while ended < ends and bench.known_until[bench.ended[ended]] < moment:
@@ -230,7 +246,9 @@ def answer_groups(
         size = starts[group + 1] - start
         empty(state, size)
         _gather(source, order, start, size, state, bench)
-        _answer_group(state, bench, questions, at, own, size, begin, end, counts, floats)
+        _renumber(source, order, start, size, state, bench)
+        ending = source.known_until.shape[0] > 0
+        _answer_group(state, bench, questions, at, own, ending, size, begin, end, counts, floats)
         if edges > state.codes.shape[0]:
             for span in range(state.reach.shape[0]):
                 for edge in range(edges, edges + 2):

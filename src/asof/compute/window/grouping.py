@@ -37,6 +37,15 @@ def in_order(moments: Moments) -> bool:
     return falls == 0
 
 
+@compiled(U1, READ_I8S, READ_I8S)
+def one_lag(event_time: Moments, known_from: Moments) -> bool:
+    """Whether all rows become known equally long after their event."""
+    others = 0
+    for i in range(1, event_time.shape[0]):
+        others += known_from[i] - event_time[i] != known_from[0] - event_time[0]
+    return others == 0
+
+
 @inlined(VOID, I8S, I4S, I4S, I8)
 def sort_places(moments: Moments, places: Codes, spare: Codes, size: int) -> None:
     """Sort the first `size` places by their moment, stably: a merge sort from the bottom up.

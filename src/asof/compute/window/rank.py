@@ -13,13 +13,17 @@ from asof.compute.window.grouping import in_order
 
 
 def rank_order(
-    event_time: Moments, known_from: Moments, ties: Sequence[npt.NDArray[Any]]
+    event_time: Moments,
+    known_from: Moments,
+    ties: Sequence[npt.NDArray[Any]],
+    group: npt.NDArray[Any] | None = None,
 ) -> Moments | None:
     """The order by event time, then availability, then `ties`; None if the rows stand in it.
 
     `ties` are arrays that sort as the key and then the content do (codes, numbers), the most
     telling first; they are read only for rows with equal times. Rows that are equal in all of
-    them keep their order, which no value depends on.
+    them keep their order, which no value depends on. With `group`, rows of different groups need
+    no order between them: where none of one group are tied, rows are left as they stand.
 
     >>> rank_order(np.array([2, 1, 1]), np.array([5, 9, 9]), [np.array([0, 8, 7])]).tolist()
     [2, 1, 0]
@@ -40,7 +44,10 @@ def rank_order(
     tied[:-1] |= equal
     places = np.flatnonzero(tied)
     rows = places if order is None else order[places]
-    within = (*(tie[rows] for tie in reversed(ties)), known_from[places], event_time[places])
+    times = (known_from[places], event_time[places])
+    if group is not None and not _meet(group[rows], times):
+        return order
+    within = (*(tie[rows] for tie in reversed(ties)), *times)
     if order is None:
         order = np.arange(len(event_time), dtype=np.int64)
     order[places] = rows[np.lexsort(within)]
@@ -53,3 +60,12 @@ def _stands(event_time: Moments, known_from: Moments) -> bool:
         return False
     same = event_time[1:] == event_time[:-1]
     return not bool((same & (known_from[1:] < known_from[:-1])).any())
+
+
+def _meet(group: npt.NDArray[Any], times: tuple[Moments, Moments]) -> bool:
+    """Whether two rows of one group have equal times."""
+    by_group = np.lexsort((group, *times))
+    equal = np.ones(max(len(group) - 1, 0), dtype=np.bool_)
+    for column in (group, *times):
+        equal &= column[by_group][1:] == column[by_group][:-1]
+    return bool(equal.any())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -30,7 +31,7 @@ from asof.declare.expressions import (
     TimeColumn,
 )
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
-from asof.declare.rows import time_of
+from asof.declare.rows import column_spec, time_of
 from asof.declare.windows import Age, Aggregate, Lookup
 
 Stored = Mapping[str, pl.DataFrame]
@@ -292,10 +293,18 @@ class Brute:
             return float(len(inside))
         records = {(row.recorded, row.position): record for row, record in pairs}
         values = [on_row(statistic.of, records[row.recorded, row.position]) for row in inside]
-        return _statistic(statistic.kind, inside, values)
+        quantum = 2.0**-64
+        if isinstance(statistic.of, Column):
+            quantum = column_spec(self.table.row, statistic.of.name).contract.quantum
+        return _statistic(statistic.kind, inside, values, quantum)
 
 
-def _statistic(kind: str, rows: list[oracle.Row], values: list[Any]) -> Any:
+def _grained(value: float, quantum: float) -> float:
+    """A value as a multiple of its column's quantum."""
+    return float(round(Fraction(value) / Fraction(quantum)) * Fraction(quantum))
+
+
+def _statistic(kind: str, rows: list[oracle.Row], values: list[Any], quantum: float) -> Any:
     known = [v for v in values if v is not None]
     match kind:
         case "known":
@@ -308,6 +317,8 @@ def _statistic(kind: str, rows: list[oracle.Row], values: list[Any]) -> Any:
             return values[0] if values else None
         case "latest_known":
             return known[-1] if known else None
+    if kind in ("sum", "mean"):
+        values = [None if v is None else _grained(float(v), quantum) for v in values]
     numbers = [
         replace(row, values=(None if v is None else float(v),))
         for row, v in zip(rows, values, strict=True)

@@ -161,7 +161,7 @@ class Story:
             table = replace(table, **eval(f"dict({under})", WORDS))
         return ingest(
             table, store, now=NOW if now is None else moment(now), base=self.folder,
-            history=history is not None, replacing=place is not None and not table.grows,
+            history=history is not None, replacing=place is not None,
             label=label,
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ work: their windows and values are answered in one pass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +19,21 @@ from asof.compute.codes import dense, match
 from asof.compute.evaluate import POLARS, evaluate
 from asof.compute.table import Versions
 from asof.compute.window.ask import ask
-from asof.compute.window.contract import NEVER, Answers, Questions, Rows, Span, SpanAnswers, Wanted
+from asof.compute.window.contract import (
+    NEVER,
+    QUANTUM,
+    Answers,
+    Questions,
+    Rows,
+    Span,
+    SpanAnswers,
+    Wanted,
+)
 from asof.compute.window.contract import Aggregate as Kernel
-from asof.declare.expressions import Expression
+from asof.declare.expressions import Column, Expression
 from asof.declare.features import walk
 from asof.declare.fingerprint import canonical
+from asof.declare.rows import column_spec
 from asof.declare.sources import Reference
 from asof.declare.windows import Age, Aggregate, Joined, Lookup
 
@@ -199,7 +210,11 @@ def _windows(
         ),
         Questions(asked_groups, as_of, asked_keys),
         tuple(Span(start, stop) for start, stop in spans),
-        Wanted(tuple(wanted for wanted, _ in inputs.values.values()), edges=_edges(facts.values())),
+        Wanted(
+            tuple(wanted for wanted, _ in inputs.values.values()),
+            edges=_edges(facts.values()),
+            quanta=tuple(_quantum(of) for _, of in inputs.values.values()),
+        ),
     )
     reader = _Reader(answers, tuple(spans), inputs, rows, as_of)
     return {name: reader.read(fact) for name, fact in facts.items()}
@@ -237,6 +252,13 @@ def _edges(facts: Iterable[Expression[Any, Any]]) -> bool:
         or (isinstance(fact, Aggregate) and fact.statistic.kind in ("latest", "first"))
         for fact in facts
     )
+
+
+def _quantum(of: Expression[Any, Any]) -> int:
+    """The grain to which sums round a value, as a power of two: what its column declares."""
+    if not isinstance(of, Column):
+        return QUANTUM
+    return math.frexp(column_spec(of.row, of.name).contract.quantum)[1] - 1
 
 
 def _values(frame: pl.DataFrame, inputs: _Inputs) -> NDArray[np.float64]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -23,6 +25,15 @@ class Matrix:
     names: tuple[str, ...]
     values: Floats
     categories: Categories
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of names, dictionaries and every value."""
+        told = hashlib.blake2b(digest_size=16)
+        told.update(repr((self.names, sorted(self.categories.items()))).encode())
+        for column in self.values.T:
+            told.update(np.ascontiguousarray(column).data)
+        return told.hexdigest()
 
     def take(self, rows: NDArray[np.int64] | slice) -> Matrix:
         """The features of some of the requests."""

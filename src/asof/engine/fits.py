@@ -81,7 +81,7 @@ class Fits:
         from joblib import Parallel, delayed  # pyright: ignore[reportUnknownVariableType]
 
         seen, model = self._history.training.matrix, self._history.system.model
-        workers = Parallel(n_jobs=self._workers, backend="threading", return_as="generator")
+        workers: Any = Parallel(n_jobs=self._workers, backend="threading", return_as="generator")
         job: Any = delayed(fit_one)  # pyright: ignore[reportUnknownVariableType]
         results: Any = workers(
             job(model, seen, *self._labelled(trigger)) for trigger in self._planned

@@ -35,3 +35,16 @@ def fit_one(
         reason = f"{type(error).__name__}: {error}"
         return Fit(trigger, len(rows), None, meter.seconds, reason, traceback.format_exc())
     return Fit(trigger, len(rows), fitted, meter.seconds)
+
+
+def libraries(estimator: object) -> dict[str, str]:
+    """Versions of the libraries that the model's bits depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str] = {}
+    for package in ("asof", "numpy", "scikit-learn", type(estimator).__module__.partition(".")[0]):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

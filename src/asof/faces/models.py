@@ -20,16 +20,16 @@ def list_models(reference: str, *, as_json: bool) -> None:
     found = project(reference)
     zone = zone_of(found.system)
     with Store(found.store) as store:
-        known = store.models.list()
+        known = [model for model in store.models.list() if "fingerprint" in model.metadata]
     if as_json:
         print_json({"models": [{"id": m.id, "trigger": m.moment, **m.metadata} for m in known]})
         return
+    click.echo(f"{'id':<16}  model  {'trained as of, ' + zone:<26}  {'rows':>10}")
     for model in known:
         kept = model.metadata
         ours = "" if kept["fingerprint"] == found.system.fingerprint else "  (another variant)"
         trained = clock(model.moment, zone)
-        click.echo(f"{model.id}  {kept['name']:<5} {trained}  {kept['rows']:>10,} rows{ours}")
-    click.echo(f"{len(known):,} models; times are {zone}.")
+        click.echo(f"{model.id}  {kept['name']:<5}  {trained:<26}  {kept['rows']:>10,}{ours}")
 
 
 def reproduce_model(reference: str, identity: str, *, as_json: bool) -> None:

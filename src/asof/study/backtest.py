@@ -14,8 +14,10 @@ from asof.compute.interval import DRAWS
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.clock import now
+from asof.engine.fitting import libraries
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.ingest import ingest
+from asof.engine.kept import training
 from asof.engine.messages import line
 from asof.engine.replay import Progress, Replayed, replay
 from asof.engine.reports import IngestReport
@@ -125,8 +127,10 @@ def _register(store: Store, system: System[Any], life: Replayed, offset: int) ->
     """Keep every fitted model, with what it takes to fit it again."""
     for name, fit in life.fits.items():
         if fit.fitted is not None:
+            record = model_record(system, name, fit, offset)
+            trained = training(life.history, fit.trigger)
             store.models.put(
-                fit.fitted, moment=fit.trigger, metadata=model_record(system, name, fit, offset)
+                fit.fitted, moment=fit.trigger, metadata={**record, "fit": trained.key}
             )
 
 
@@ -143,21 +147,8 @@ def model_record(system: System[Any], name: str, fit: Fit, offset: int) -> Mappi
         "rows": fit.rows,
         "columns": list(fitted.names),
         "categories": {column: list(words) for column, words in fitted.categories.items()},
-        "libraries": _libraries(fitted.estimator),
+        "libraries": libraries(fitted.estimator),
     }
-
-
-def _libraries(estimator: object) -> dict[str, str]:
-    """Versions of the libraries that the model's bits depend on."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: dict[str, str] = {}
-    for package in ("asof", "numpy", "scikit-learn", type(estimator).__module__.partition(".")[0]):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def run_name(facts: Life, variant: str) -> str:

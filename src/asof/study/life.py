@@ -256,6 +256,7 @@ def _source(
         versions=len(table),
         quarantined=tuple(sorted(reasons.items(), key=lambda item: -item[1])),
         quarantined_by_slot=_aside_by_slot(table.table, [dict(row.row) for row in aside], over),
+        quarantined_rows=len(aside),
         files=len(loads),
         earliest=int(table.event_time[0]) if timed else None,
         latest=int(table.event_time[-1]) if timed else None,

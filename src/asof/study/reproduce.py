@@ -65,10 +65,10 @@ def reproduce(system: System[Any], store: Store, identity: str) -> Reproduced:
     """
     fitted, record = store.models.get(identity)
     kept = dict(record.metadata)
-    if kept["fingerprint"] != system.fingerprint:
+    if kept.get("fingerprint") != system.fingerprint:
         raise UsageError(
             f"Model {record.id} was fitted for another declaration.",
-            found=f"fingerprint {kept['fingerprint']}, this system's is {system.fingerprint}",
+            found=f"{kept.get('fingerprint', 'a study')}, this system is {system.fingerprint}",
             mend="Name the variant that it belongs to (FILE:NAME), or restore the declaration.",
         )
     tables = read_tables(system, store, offset=int(kept["offset"]))

@@ -91,7 +91,8 @@ class Why:
 
     def lines(self) -> Iterator[str]:
         """The same in words, a line at a time."""
-        yield f"request {self.request}, asked {clock(self.asked, self.zone)}"
+        asked = clock(self.asked, self.zone)
+        yield f"request {self.request}, asked {asked} by the clocks of {self.zone}"
         if self.as_of != self.asked:
             yield f"features as of {clock(self.as_of, self.zone)}"
         for feature in self.features:

@@ -138,6 +138,12 @@ class History:
         """Which of the requests `first` to `last` serving can know."""
         return self.serving.covered[first:last]
 
+    def predicted_at(self, first: int, last: int) -> Times | None:
+        """The runs that predicted the requests `first` to `last`; None where none did."""
+        if not isinstance(self.system.serving, BatchPredictions):
+            return None
+        return self.serving.as_of[first:last]
+
     def __len__(self) -> int:
         return len(self.requests)
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -55,6 +55,12 @@ class Backtest:
 
         return page(self.facts)
 
+    def svg(self, theme: Literal["light", "dark"] = "light") -> str:
+        """The life as one self-contained picture, for slides and documents."""
+        from asof.study.report.picture import picture
+
+        return picture(self.facts, theme)
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         from asof.study.report.notebook import mimebundle
 
@@ -67,6 +73,7 @@ class Backtest:
         part.mkdir(parents=True)
         try:
             (part / "report.html").write_text(self.html(), encoding="utf-8")
+            (part / "life.svg").write_text(self.svg(), encoding="utf-8")
             (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
             (part / "messages.jsonl").write_text(
                 "".join(map(line, self.life.log.messages)), encoding="utf-8"

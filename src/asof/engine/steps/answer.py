@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from asof.compute.estimator import Fitted, predict
 from asof.compute.matrix import Matrix
 from asof.engine.clock import CpuMeter
-from asof.engine.messages import Message, Predicted, Requested
+from asof.engine.messages import Message, Predicted, Promoted, Requested
 from asof.engine.state import State
 from asof.engine.steps.train import Fit
 
@@ -41,6 +42,10 @@ class Asked(Protocol):
         """Which of them serving can know: the others get the fallback."""
         ...
 
+    def predicted_at(self, first: int, last: int) -> NDArray[np.int64] | None:
+        """The moments of the runs that predicted them; None where each is predicted when asked."""
+        ...
+
 
 class Answer:
     """Predicts batches of requests and keeps the predictions, in the order of the requests.
@@ -56,22 +61,44 @@ class Answer:
         self.models: NDArray[np.int32] = np.full(len(asked), -1, dtype=np.int32)
         self.fallback: NDArray[np.bool_] = np.zeros(len(asked), dtype=np.bool_)
         self.meter = CpuMeter(of_thread=True)
-        self._numbers: dict[str, int] = {}
+        self._promoted: list[tuple[int, str]] = []
 
     def __call__(self, state: State, message: Message) -> Iterator[Message]:
-        """Answer `Requested`."""
-        if not isinstance(message, Requested) or state.serving is None:
+        """Answer `Requested`; remember which model was in service when."""
+        if isinstance(message, Promoted):
+            self._promoted.append((message.at, message.model))
+        elif isinstance(message, Requested) and state.serving is not None:
+            for first, last, model in self._stretches(message):
+                yield self._answered(message.at, first, last, model)
+
+    def _stretches(self, asked: Requested) -> Iterator[tuple[int, int, str]]:
+        """Requests and the model that answers them: that of their run, or the one in service.
+
+        Those of a run before the first model have no prediction; its model stands for the mean.
+        """
+        runs = self._asked.predicted_at(asked.first, asked.last)
+        if runs is None:
+            yield asked.first, asked.last, self._promoted[-1][1]
             return
-        fitted = self._fits[state.serving].fitted
+        since = np.array([at for at, _ in self._promoted], dtype=np.int64)
+        serving = np.searchsorted(since, runs, side="right") - 1
+        edges = [0, *(np.flatnonzero(np.diff(serving)) + 1), len(serving)]
+        for first, last in pairwise(edges):
+            number = int(serving[first])
+            if number < 0:
+                self.fallback[asked.first + first : asked.first + last] = True
+            yield asked.first + first, asked.first + last, self._promoted[max(number, 0)][1]
+
+    def _answered(self, at: int, first: int, last: int, model: str) -> Predicted:
+        fitted = self._fits[model].fitted
         if fitted is None:
-            return
-        first, last = message.first, message.last
-        covered = self._asked.covered(first, last)
+            raise TypeError(f"{model} was promoted without having been fitted")
+        covered = self._asked.covered(first, last) & ~self.fallback[first:last]
         with self.meter.measured():
             self.predictions[first:last] = self._predict(fitted, first, last, covered)
-        self.models[first:last] = self._numbers.setdefault(state.serving, int(state.serving[1:]))
+        self.models[first:last] = int(model[1:])
         self.fallback[first:last] = ~covered
-        yield Predicted(message.at, first, last, state.serving, int((~covered).sum()))
+        return Predicted(at, first, last, model, int((~covered).sum()))
 
     def _predict(self, fitted: Fitted, first: int, last: int, covered: NDArray[np.bool_]) -> Floats:
         otherwise = fitted.training_mean if self._otherwise is None else self._otherwise

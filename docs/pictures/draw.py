@@ -1,4 +1,4 @@
-"""Draw the pictures of the docs again from the facts of a run: `python docs/pictures/draw.py FACTS`."""
+"""Draw the pictures of the docs from the facts of a run: `python docs/pictures/draw.py FACTS`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from asof.errors import AsofError
 
 CASES = cases()
 OPEN: dict[str, str] = {
-    "5a.4": "a batch prediction is made by the model that serves at the request, not at the run",
 }
 """Cases in which the implementation does not keep the law yet, and what it does instead."""
 

@@ -1,7 +1,7 @@
 """What the loop is told: frozen facts, each about one moment, each carrying a batch.
 
-    moments and rows      Look, RowsArrived, Requested
-    what steps answer     Predicted, TrainingBegan, Trained, TrainingFailed, Promoted, Kept
+    what happens          Look, Requested
+    what steps answer     TrainingBegan, Trained, TrainingFailed, Deferred, Promoted, Predicted
 
 Batches are ranges of the tables, so that a message of a million rows is as small as one of one.
 """
@@ -16,12 +16,11 @@ from typing import Any
 
 
 class Rank(IntEnum):
-    """What comes first at one moment (LAW 2a): what was due, then looks, requests, rows."""
+    """What comes first at one moment (LAW 2a): what was due, then looks, then requests."""
 
     DUE = 0
     LOOK = 1
     REQUEST = 2
-    ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +45,6 @@ class Look(Message):
     def rank(self) -> Rank:
         """After what was due at the moment."""
         return Rank.LOOK
-
-
-@dataclass(frozen=True, slots=True)
-class RowsArrived(Message):
-    """Rows of a source became known: changes `first` to `last` in the order of the law."""
-
-    source: str
-    first: int
-    last: int
-
-    @property
-    def rank(self) -> Rank:
-        """After the requests of the moment, which do not see them."""
-        return Rank.ROWS
 
 
 @dataclass(frozen=True, slots=True)

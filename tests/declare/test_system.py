@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from datetime import datetime, time
+
+import pytest
+
+import asof
+from asof import Col, Key, KeyTime, Moment, Time, days, hours, minutes
+from asof.errors import DeclarationError
+
+
+class Order(asof.Row):
+    order_id: Key[int]
+    customer: Col[str]
+    amount: Col[float]
+    ordered_at: Time
+    promised_at: Moment
+
+
+class Parcel(asof.Row):
+    order_id: Key[int]
+    days_late: Col[float | None]
+    arrived_at: Time
+
+
+class Reading(asof.Row):
+    sensor: Key[str]
+    taken_at: KeyTime
+    value: Col[float | None]
+
+
+class Classifier:
+    def get_params(self, deep=True):
+        return {}
+
+    def fit(self, X, y):
+        return self
+
+    def predict_proba(self, X):
+        raise NotImplementedError
+
+
+orders = asof.source(Order)
+parcels = asof.source(Parcel)
+recent = orders.same(Order.customer).last(hours(1), days(1))
+
+
+def declared(**changes):
+    given = {
+        "features": asof.features(
+            Order,
+            amount=Order.amount,
+            spent=recent.of(asof.stats(n=asof.count(), sum=asof.sum(Order.amount))),
+            big=recent.share(Order.amount > 100),
+            gap=orders.same(Order.customer).last(days(9)).since().in_hours(),
+        ),
+        "label": asof.outcome(
+            parcels.same(Order.order_id), Parcel.days_late > 0, due=Order.promised_at
+        ),
+        "model": Classifier(),
+    }
+    return asof.System("late-parcels", orders, Order.ordered_at, **(given | changes))
+
+
+def test_names_are_attribute_statistic_window_and_order_is_window_statistic():
+    assert declared().features.names == (
+        "amount", "spent_n_1h", "spent_sum_1h", "spent_n_1d", "spent_sum_1d",
+        "big_1h", "big_1d", "gap",
+    )  # fmt: skip
+
+
+def test_defaults_fill_in_the_rest():
+    system = declared()
+    assert (system.task, system.measured) == ("binary", "log_loss")
+    assert [table.name for table in system.tables] == ["order", "parcel"]
+
+
+def test_a_variant_is_another_value():
+    system = declared()
+    variant = system.but(retraining=asof.never(), name="never")
+    assert (system.name, variant.name) == ("late-parcels", "never")
+    assert system.fingerprint != variant.fingerprint
+    assert variant.but(retraining=system.retraining, name="late-parcels").fingerprint == (
+        system.fingerprint
+    )
+
+
+def test_it_prints_every_feature_and_says_what_it_is():
+    system = declared()
+    assert all(name in str(system) for name in system.features.names)
+    assert repr(system) == (
+        f"<System late-parcels: 8 features of Order, 2 tables, {system.fingerprint}>"
+    )
+
+
+def test_a_key_time_is_part_of_the_key():
+    assert asof.source(Reading).keys == ("sensor", "taken_at")
+
+
+def test_a_where_on_the_source_and_on_the_join_are_the_same_rows():
+    first = orders.where(Order.amount > 3).same(Order.customer).last(days(1)).count()
+    second = orders.same(Order.customer).where(Order.amount > 3).last(days(1)).count()
+    assert repr(first) == repr(second)
+
+
+MISTAKES = [
+    (lambda: Order.amount == 3, ".equals"),
+    (lambda: bool(Order.amount > 3), "truth value"),
+    (lambda: 0 < Order.amount < 5, "truth value"),
+    (lambda: Order.customer > 3, "is no number"),
+    (lambda: Order.customer & (Order.amount > 1), "is no condition"),
+    (lambda: asof.mean(Order.customer), "is of numbers"),
+    (lambda: asof.share(Order.amount), "is of a condition"),
+    (lambda: orders.same(Parcel.days_late), "no column 'days_late'"),
+    (lambda: orders.same(Order.customer).last(7), "no unit"),
+    (lambda: orders.same(Order.customer).last(days(1), days(1)), "twice"),
+    (lambda: orders.same(Order.customer).last(days(0)), "longer than nothing"),
+    (lambda: Order.ordered_at.hour(), "without a time zone"),  # noqa: PLW0108  asked for inside
+    (lambda: Order.ordered_at.local("Europe/Berlim"), "Europe/Berlin"),
+    (lambda: Order.ordered_at + 3, "unit"),
+    (lambda: asof.features(Order, leak=Parcel.days_late), "about Parcel"),
+    (lambda: asof.features(Order, when=Order.ordered_at), "not a number"),
+    (lambda: asof.features(Order), "no feature"),
+    (lambda: asof.source(Order, lag=5), "no unit"),
+    (lambda: asof.source(Order, refuse_above=10), "not a share"),
+    (lambda: asof.reference(Order), "no event time"),
+    (lambda: asof.every(7), "no unit"),
+    (lambda: asof.weekly(7, time(0), zone="UTC"), "no weekday"),
+    (lambda: asof.outcome(parcels.same(Order.order_id), Parcel.days_late > 0), "wait"),
+    (
+        lambda: asof.outcome(orders.same(Order.customer), Order.amount, wait=days(1)),
+        "Several rows",
+    ),
+    (lambda: asof.outcome(recent.count().members[0][1], wait=days(1)), "looks back"),
+    (lambda: declared(metric="logloss"), "log_loss"),
+    (lambda: declared(metric="mae"), "does not fit"),
+    (lambda: declared(model=object()), "no fit()"),
+    (lambda: declared(model=Classifier), "is a class"),
+    (lambda: declared().but(retrainning=asof.never()), "retraining"),
+    (
+        lambda: declared(
+            until=datetime(2024, 1, 1)  # noqa: DTZ001
+        ),
+        "no time zone",
+    ),
+    (lambda: declared(retraining=asof.never() | asof.every(days(1))), "never"),
+    (
+        lambda: declared(
+            label=asof.outcome(parcels.same(Order.order_id), Parcel.order_id, wait=minutes(1))
+        ).but(model=Classifier(), metric="rmse"),
+        "does not fit",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mistake", "words"), MISTAKES, ids=range(len(MISTAKES)))
+def test_a_mistake_is_said_in_words_with_its_place(mistake, words):
+    with pytest.raises(DeclarationError) as raised:
+        mistake()
+    assert words in str(raised.value)
+    assert "test_system.py:" in raised.value.where
+
+
+def test_a_class_with_two_times_is_refused():
+    with pytest.raises(DeclarationError, match="2 event times"):
+
+        class Twice(asof.Row):
+            a: Time
+            b: Time
+
+
+def test_a_label_of_words_says_what_to_ask_instead():
+    with pytest.raises(DeclarationError, match="classes"):
+        declared(label=asof.outcome(orders.same(Order.order_id), Order.customer, wait=days(1)))

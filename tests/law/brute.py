@@ -13,17 +13,17 @@ from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 from asof.declare.windows import Aggregate, Span
 
 
-def fires(stored: pl.DataFrame) -> dict[str, int]:
-    """When each request is asked: one moment after another, one row after another (2a, 4a)."""
+def fires(stored: pl.DataFrame) -> dict[str, tuple[int, dict[str, Any]]]:
+    """When each request is asked, with which row: one moment and one row after another (2a, 4a)."""
     rows = stored.sort(AVAILABLE, RECORDED, POSITION).to_dicts()
     ticking = sorted({r["at"] for r in rows if r["at"] is not None} | {r[AVAILABLE] for r in rows})
     current: dict[str, dict[str, Any]] = {}
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def look(name: str, moment: int) -> None:
         row = current[name]
         if name not in found and not row[WITHDRAWN] and row["at"] <= moment:
-            found[name] = moment
+            found[name] = moment, row
 
     for moment in ticking:
         for name in current:  # versions available before the moment come first

@@ -61,9 +61,13 @@ def fired(case: Case, world: World, stored: Any, table: Table) -> None:
             )
     if "tick_" not in (history.requests.frame.columns if history else []):
         brute = fires(stored["asked"])
-        assert {name: clock(at) for name, at in brute.items()} == {
+        assert {name: clock(at) for name, (at, _) in brute.items()} == {
             name: row["fires"] for name, row in wanted.items() if row["fires"] != "never"
         }
+        for name, (_, row) in brute.items():
+            assert {column: row[column] for column in row if column in rows[name]} == {
+                column: value for column, value in rows[name].items() if column in row
+            }
 
 
 def labelled(case: Case, world: World, stored: Any, table: Table) -> None:

@@ -22,16 +22,18 @@ from asof.compute.plan import answer, plan
 from asof.compute.schedule import moment as to_datetime
 from asof.compute.table import Versions, versions
 from asof.declare.expressions import (
-    CivilPart,
     Column,
     Constant,
     Expression,
     Operation,
-    Spanned,
-    TimeColumn,
 )
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 from asof.declare.rows import column_spec, time_of
+from asof.declare.times import (
+    CivilPart,
+    Spanned,
+    TimeColumn,
+)
 from asof.declare.windows import Age, Aggregate, Lookup
 
 Stored = Mapping[str, pl.DataFrame]

@@ -16,8 +16,7 @@ from world import WORDS, World, one_row_messages
 from asof.errors import AsofError
 
 CASES = cases()
-OPEN: dict[str, str] = {
-}
+OPEN: dict[str, str] = {}
 """Cases in which the implementation does not keep the law yet, and what it does instead."""
 
 LETTERS = {

@@ -53,18 +53,18 @@ def requests(system: System[Any], table: Versions, start: int, stop: int) -> Req
         pl.Series("at_", at[asked]),
         pl.Series("fired_", fired[asked]),
         pl.Series("known_", table.known_from[asked]),
-        pl.Series("until_", table.known_until[asked]),
+        pl.Series("taken_", table.taken[asked]),
     )
     keys = table.table.keys
-    # Of versions that came at one moment, the one that another replaced at once was taken first.
+    # Versions that came at one moment are taken one after another, and the first of them fires.
     frame = (
-        frame.sort("fired_", "known_", "until_", *keys)
+        frame.sort("fired_", "known_", "taken_", *keys)
         .unique(subset=keys, keep="first", maintain_order=True)
         .filter(pl.col("fired_") >= start)
         .sort("fired_", *keys)
     )
     return Requests(
-        frame.drop("at_", "fired_", "known_", "until_"),
+        frame.drop("at_", "fired_", "known_", "taken_"),
         keys,
         frame["at_"].to_numpy(),
         frame["fired_"].to_numpy(),

@@ -28,7 +28,7 @@ class Versions:
 
     A version is visible as of T when `known_from < T <= known_until`. `frame` holds the declared
     columns; moments are microseconds since 1970-01-01 UTC. Rows of a reference table have event
-    time 0.
+    time 0. `taken` is the place of each among the stored rows, in the order of their taking.
     """
 
     table: Table[Any]
@@ -36,6 +36,7 @@ class Versions:
     event_time: Times
     known_from: Times
     known_until: Times
+    taken: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.known_from)
@@ -48,13 +49,19 @@ class Versions:
         """Some of the versions: positions in rank order, or a mask."""
         frame = self.frame.filter(rows) if rows.dtype == np.bool_ else self.frame[rows]
         return Versions(
-            self.table, frame, self.event_time[rows], self.known_from[rows], self.known_until[rows]
+            self.table,
+            frame,
+            self.event_time[rows],
+            self.known_from[rows],
+            self.known_until[rows],
+            self.taken[rows],
         )
 
 
 def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     """The versions of a table from its rows as stored, with the columns that the house keeps.
 
+    `stored` is in the order of taking: by (recorded, position), as the store gives it.
     The version of a key is chosen over the whole table (LAW 2b), before any filter or window.
     """
     columns = [spec.name for spec in table.row.columns_]
@@ -67,7 +74,8 @@ def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
         else stored[time].cast(pl.Int64).to_numpy()
     )
     keep = ~stored[WITHDRAWN].to_numpy() & (known_from <= until)
-    found = Versions(table, stored.select(columns), event_time, known_from, until)
+    taken = np.arange(stored.height, dtype=np.int32)
+    found = Versions(table, stored.select(columns), event_time, known_from, until, taken)
     found = found if keep.all() else found.take(keep)
     order = _rank(found)
     return found if order is None else found.take(order)

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from asof.declare.expressions import computed
+from asof.declare.expressions import (
+    computed,
+)
 from asof.declare.features import features
 from asof.declare.labels import happens, outcome
 from asof.declare.policies import (

@@ -14,12 +14,14 @@ import polars as pl
 
 from asof.declare.expressions import (
     Call,
-    CivilPart,
     Column,
     Constant,
-    Difference,
     Expression,
     Operation,
+)
+from asof.declare.times import (
+    CivilPart,
+    Difference,
     Shifted,
     Spanned,
     TickMoment,

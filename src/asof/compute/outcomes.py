@@ -15,7 +15,9 @@ from asof.compute.plan import answer, plan, visible_row
 from asof.compute.requests import Requests
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
-from asof.declare.expressions import Expression
+from asof.declare.expressions import (
+    Expression,
+)
 from asof.declare.labels import Label
 from asof.declare.windows import Aggregate, Span
 

@@ -30,7 +30,10 @@ from asof.compute.window.contract import (
     Wanted,
 )
 from asof.compute.window.contract import Aggregate as Kernel
-from asof.declare.expressions import Column, Expression
+from asof.declare.expressions import (
+    Column,
+    Expression,
+)
 from asof.declare.features import walk
 from asof.declare.fingerprint import canonical
 from asof.declare.rows import column_spec

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol, get_args
 
-from asof.declare.expressions import Column, TimeExpression
+from asof.declare.expressions import (
+    Column,
+)
 from asof.declare.features import Features, asked_columns, joins_in, uses_tick
 from asof.declare.labels import Label, label_type
 from asof.declare.metrics import REGRESSION_METRICS, MetricName, Task
@@ -29,6 +31,9 @@ from asof.declare.rows import Row, column_spec
 from asof.declare.schedules import AfterLabels, AnyOf, Never, Schedule
 from asof.declare.sources import Reference, Source, Ticks
 from asof.declare.tables import Table
+from asof.declare.times import (
+    TimeExpression,
+)
 from asof.declare.windows import Joined
 from asof.errors import DeclarationError
 from asof.units import Duration
@@ -251,6 +256,13 @@ def _label_kind(system: Declared) -> Iterator[Fault]:
             "The label is yes or no, and the model gives no probabilities.",
             f"{type(system.model).__name__} has no predict_proba",
             "Use a classifier, such as LGBMClassifier() or LogisticRegression().",
+        )
+    elif kind is float and hasattr(system.model, "predict_proba"):
+        yield (
+            "The label is a quantity, and the model tells classes apart.",
+            f"{type(system.model).__name__} has predict_proba",
+            "Use a regressor, such as LGBMRegressor(), or ask a yes-or-no question: "
+            f"outcome(rows, {system.label.value!r} > 0, ...).",
         )
 
 

@@ -9,18 +9,20 @@ from typing import Any, Generic
 
 from asof.declare.expressions import (
     Call,
-    CivilPart,
     Column,
-    Difference,
     Expression,
     Operation,
+)
+from asof.declare.place import place
+from asof.declare.rows import Row
+from asof.declare.times import (
+    CivilPart,
+    Difference,
     Shifted,
     Spanned,
     TickMoment,
     TimeColumn,
 )
-from asof.declare.place import place
-from asof.declare.rows import Row
 from asof.declare.windows import Age, Aggregate, Family, Joined, Lookup, Q
 from asof.errors import DeclarationError
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from asof.declare.expressions import Expression, TimeExpression
+from asof.declare.expressions import (
+    Expression,
+)
 from asof.declare.place import place
 from asof.declare.tables import S
+from asof.declare.times import (
+    TimeExpression,
+)
 from asof.declare.windows import Aggregate, Joined, Q, Span, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from asof.declare.expressions import Column, Expression
+from asof.declare.expressions import (
+    Column,
+    Expression,
+)
 from asof.declare.place import place
 from asof.declare.schedules import Periodic, Schedule, Wall, every
 from asof.declare.windows import Joined

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
-from asof.declare.expressions import Column, TimeColumn
+from asof.declare.expressions import (
+    Column,
+)
 from asof.declare.place import caller, nearest, place
+from asof.declare.times import (
+    TimeColumn,
+)
 from asof.errors import DeclarationError
 
 R = TypeVar("R", bound="Row")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Literal
 
-from asof.declare.expressions import zone as checked_zone
 from asof.declare.place import place
+from asof.declare.times import (
+    zone as checked_zone,
+)
 from asof.errors import DeclarationError
 from asof.units import Duration
 

@@ -7,13 +7,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Generic
 
-from asof.declare.expressions import Column, Expression, TickMoment, TimeColumn
-from asof.declare.expressions import zone as checked_zone
+from asof.declare.expressions import (
+    Column,
+    Expression,
+)
 from asof.declare.place import place
 from asof.declare.rows import Row, column_spec, keys_of, time_of
 from asof.declare.schedules import Schedule, Wall
 from asof.declare.schedules import every as every_
 from asof.declare.tables import Prepare, S, Table
+from asof.declare.times import (
+    TickMoment,
+    TimeColumn,
+)
+from asof.declare.times import (
+    zone as checked_zone,
+)
 from asof.declare.windows import Joined, Lookup, Q, V, both, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration

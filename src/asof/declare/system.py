@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypedDict, Unpack, cast
 
 from asof.declare.check import check, check_change
-from asof.declare.expressions import TickMoment, TimeExpression
 from asof.declare.features import Features, joins_in
 from asof.declare.fingerprint import fingerprint
 from asof.declare.labels import Label, label_type
@@ -24,6 +23,10 @@ from asof.declare.policies import (
 from asof.declare.schedules import Periodic, Schedule
 from asof.declare.sources import Source, Ticks
 from asof.declare.tables import Table
+from asof.declare.times import (
+    TickMoment,
+    TimeExpression,
+)
 from asof.declare.windows import Q
 from asof.units import DAY, HOUR, Duration
 

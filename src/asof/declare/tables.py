@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from asof.declare.expressions import Column, Expression
+from asof.declare.expressions import (
+    Column,
+    Expression,
+)
 from asof.declare.place import nearest, place
 from asof.declare.rows import Row, keys_of
 from asof.errors import DeclarationError

@@ -12,16 +12,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from asof.declare.expressions import (
+    Call,
     Column,
-    DurationExpression,
     Expression,
     Number,
     Operation,
-    TimeColumn,
 )
 from asof.declare.place import place
 from asof.declare.rows import Row
 from asof.declare.tables import S, Table
+from asof.declare.times import (
+    CivilPart,
+    Difference,
+    DurationExpression,
+    Shifted,
+    Spanned,
+    TimeColumn,
+)
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -253,22 +260,20 @@ def both(first: Expression[S, Any] | None, second: Expression[S, Any]) -> Expres
 
 def columns_in(expression: Expression[Any, Any]) -> Iterator[Column[Any, Any] | TimeColumn[Any]]:
     """The row's own columns that an expression reads (not those of windows and lookups)."""
-    from asof.declare import expressions as e
-
     match expression:
         case Column() | TimeColumn():
             yield expression
-        case Operation(arguments=arguments) | e.Call(arguments=arguments):
+        case Operation(arguments=arguments) | Call(arguments=arguments):
             for argument in arguments:
                 yield from columns_in(argument)
-        case e.Shifted(base=base):
+        case Shifted(base=base):
             yield from columns_in(base)
-        case e.Difference(end=end, start=start):
+        case Difference(end=end, start=start):
             yield from columns_in(end)
             yield from columns_in(start)
-        case e.Spanned(span=span):
+        case Spanned(span=span):
             yield from columns_in(span)
-        case e.CivilPart(moment=moment):
+        case CivilPart(moment=moment):
             yield from columns_in(moment)
         case _:
             return

@@ -134,7 +134,7 @@ class KeptFits:
                     progress(done, sum(work))
         return [answered[index] for index in range(len(asks))]
 
-    def _work(self, ask: Ask, known: set[object]) -> float:
+    def _work(self, ask: Ask, known: set[Any]) -> float:
         kept = self._kept(ask)
         missing = len(ask.positions) if kept is None else int(np.isnan(kept[ask.positions]).sum())
         if not missing:

@@ -13,12 +13,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.schedule import first_instant, moment
-from asof.declare.expressions import CivilPart
 from asof.declare.features import walk
 from asof.declare.policies import Online
 from asof.declare.schedules import Schedule, Wall, parts_of
 from asof.declare.sources import Ticks
 from asof.declare.system import System
+from asof.declare.times import (
+    CivilPart,
+)
 
 Times = NDArray[np.int64]
 

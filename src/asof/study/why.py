@@ -20,7 +20,9 @@ from asof.compute.evaluate import evaluate
 from asof.compute.requests import names
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
-from asof.declare.expressions import Expression
+from asof.declare.expressions import (
+    Expression,
+)
 from asof.declare.features import walk
 from asof.declare.kept import ALWAYS
 from asof.declare.place import nearest

@@ -9,8 +9,13 @@ from declared import Booking, Hotel, Stay, bookings, guests, hotels, nightly, st
 
 import asof
 from asof import days, hours
-from asof.declare.expressions import Expression, TimeExpression
+from asof.declare.expressions import (
+    Expression,
+)
 from asof.declare.sources import Source
+from asof.declare.times import (
+    TimeExpression,
+)
 from asof.declare.windows import Window, Windows
 
 assert_type(bookings, Source[Booking])

@@ -148,7 +148,7 @@ MISTAKES = [
         lambda: declared(
             label=asof.outcome(parcels.same(Order.order_id), Parcel.order_id, wait=minutes(1))
         ).but(model=Classifier(), metric="rmse"),
-        "does not fit",
+        "tells classes apart",
     ),
 ]
 

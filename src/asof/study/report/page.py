@@ -17,7 +17,7 @@ from asof.study.report.life import draw
 WIDTHS = (("wide", 1136), ("middle", 688), ("narrow", 328))
 """The drawings of a page: for windows from 1200 px, from 720 px, and below."""
 
-_BODY = """
+BODY = """
 html{background:LIGHTPAPER}
 @media (prefers-color-scheme:dark){:root:not([data-theme]){background:DARKPAPER}}
 :root[data-theme="dark"]{background:DARKPAPER}
@@ -39,10 +39,10 @@ def page(life: Life) -> str:
     """The report of a life, a whole HTML document."""
     found = findings(life)
     story = words.story(life, found)
-    drawings = [(kind, _markup(draw(life, found, width))) for kind, width in WIDTHS]
-    return _template("page.html.j2").render(
+    drawings = [(kind, markup(draw(life, found, width))) for kind, width in WIDTHS]
+    return template("page.html.j2").render(
         **_head(life, found),
-        css=_markup(style() + colours(_BODY) + tokens.DRAWING),
+        css=markup(style() + colours(BODY) + tokens.DRAWING),
         drawings=[] if words.no_picture(life, found) else drawings,
         slots=tables.slots(life),
         story=story[2:],
@@ -56,10 +56,10 @@ def page(life: Life) -> str:
 def fragment(life: Life) -> str:
     """The head of the report as a `<div class="asof">` for a notebook."""
     found = findings(life)
-    return _template("fragment.html.j2").render(
+    return template("fragment.html.j2").render(
         **_head(life, found),
-        css=_markup(style() + tokens.DRAWING),
-        drawing=_markup(draw(life, found, WIDTHS[1][1])),
+        css=markup(style() + tokens.DRAWING),
+        drawing=markup(draw(life, found, WIDTHS[1][1])),
     )
 
 
@@ -77,7 +77,7 @@ def _head(life: Life, found: Findings) -> dict[str, object]:
     }
 
 
-def _markup(made_here: str) -> Markup:
+def markup(made_here: str) -> Markup:
     """What this package drew, every text in it escaped where it was drawn."""
     return Markup(made_here)  # noqa: S704
 
@@ -127,5 +127,5 @@ def keep(text: str) -> str:
     return re.sub(r"(\[[^\]]*), ", "\\1,\u00a0", text)
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
     return _templates().get_template(name)

@@ -82,7 +82,7 @@ class Answer:
             return
         since = np.array([at for at, _ in self._promoted], dtype=np.int64)
         serving = np.searchsorted(since, runs, side="right") - 1
-        edges = [0, *(np.flatnonzero(np.diff(serving)) + 1), len(serving)]
+        edges = [0, *(np.flatnonzero(np.diff(serving)) + 1).tolist(), len(serving)]
         for first, last in pairwise(edges):
             number = int(serving[first])
             if number < 0:

@@ -7,25 +7,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Self, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from asof.declare.metrics import Task
 from asof.engine.fitting import fit_one
 from asof.engine.history import History
+from asof.engine.kept import KeptFits, Training, training
 from asof.engine.steps.train import Fit
-
-Floats = NDArray[np.float64]
 
 
 class Fits:
     """Fits as of triggers, some of which are known beforehand and then run side by side.
 
-    Use it as a context manager: within it every library is held to one thread.
+    Use it as a context manager: within it every library is held to one thread. With `kept` a fit
+    that is kept already is not run again, and one that is run is kept.
     """
 
-    def __init__(self, history: History, *, workers: int | None = None) -> None:
+    def __init__(
+        self, history: History, *, workers: int | None = None, kept: KeptFits | None = None
+    ) -> None:
         self._history = history
+        self._kept = kept
         self._workers = workers or os.cpu_count() or 1
         self._planned: list[int] = []
         self._running: Iterator[Fit] | None = None
@@ -69,21 +68,18 @@ class Fits:
         return self._side_by_side()
 
     def _alone(self, trigger: int) -> Fit:
-        seen = self._history.training.matrix
-        return fit_one(self._history.system.model, seen, *self._labelled(trigger))
+        return self._run(training(self._history, trigger))
 
-    def _labelled(self, trigger: int) -> tuple[NDArray[np.int64], Floats, Task, int]:
-        rows = self._history.training_rows(trigger)
-        return rows, self._history.outcomes.value[rows], self._history.system.task, trigger
+    def _run(self, asked: Training) -> Fit:
+        if self._kept is not None:
+            return self._kept.fit(asked)
+        return fit_one(asked.model, asked.seen, asked.rows, asked.label, asked.task, asked.moment)
 
     def _side_by_side(self) -> Iterator[Fit]:
         """Threads share the features and start at once; compiled fits run without Python's lock."""
         from joblib import Parallel, delayed  # pyright: ignore[reportUnknownVariableType]
 
-        seen, model = self._history.training.matrix, self._history.system.model
         workers: Any = Parallel(n_jobs=self._workers, backend="threading", return_as="generator")
-        job: Any = delayed(fit_one)  # pyright: ignore[reportUnknownVariableType]
-        results: Any = workers(
-            job(model, seen, *self._labelled(trigger)) for trigger in self._planned
-        )
+        job: Any = delayed(self._run)  # pyright: ignore[reportUnknownVariableType]
+        results: Any = workers(job(training(self._history, at)) for at in self._planned)
         return cast("Iterator[Fit]", results)

@@ -25,6 +25,7 @@ from asof.declare.metrics import Task
 from asof.engine.clock import CpuMeter
 from asof.engine.fitting import fit_one, libraries
 from asof.engine.history import History
+from asof.engine.steps.train import Fit
 from asof.stores.store import Store
 
 Floats = NDArray[np.float64]
@@ -159,6 +160,11 @@ class KeptFits:
         self._keep(ask, kept)
         fresh = fit_cpu > 0
         return index, Answered(kept[ask.positions], fit_cpu, meter.seconds, fresh, len(missing))
+
+    def fit(self, training: Training) -> Fit:
+        """The fit of a training, 0 CPU seconds if it was kept; a failure is an answer too."""
+        fitted, cpu_seconds, reason = self._fitted(training)
+        return Fit(training.moment, len(training.rows), fitted, cpu_seconds, reason)
 
     def _fitted(self, training: Training) -> tuple[Fitted | None, float, str]:
         """The model, the CPU seconds that it took now, and why there is none."""

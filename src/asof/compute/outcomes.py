@@ -32,13 +32,14 @@ class Outcomes:
 
     `value` is NaN where nothing came by the due time. `due` and `known_at` (when what tells the
     label became known; `NEVER` where nothing came) are microseconds; `late` marks requests whose
-    outcome came only after it was due.
+    outcome came only after it was due, and `came_at` is when an outcome came, late or not.
     """
 
     value: Floats
     due: Times
     known_at: Times
     late: Mask
+    came_at: Times
     fired: Times
     until: int
 
@@ -70,17 +71,18 @@ def outcomes(
     """The label of every request; what came after `until` is not known to anybody."""
     due = due_times(label, asked)
     if label.span is None:
-        value, known_at, late = _of_row(label, asked, tables[label.joined.table.name], due)
+        value, known_at, came_at = _of_row(label, asked, tables[label.joined.table.name], due)
     else:
         value = _of_window(label, asked, tables, due, own)
         known_at = np.where(np.isnan(value), NEVER, due)
-        late = np.zeros(len(due), dtype=np.bool_)
-    return Outcomes(value, due, known_at, late, asked.fired, until)
+        came_at = known_at
+    late = np.isnan(value) & (came_at != NEVER)
+    return Outcomes(value, due, known_at, late, came_at, asked.fired, until)
 
 
 def _of_row(
     label: Label[Any], asked: Requests, table: Versions, due: Times
-) -> tuple[Floats, Times, Mask]:
+) -> tuple[Floats, Times, Times]:
     columns = [own for own, _ in label.joined.pairs]
     values = asked.frame.select(
         [evaluate(e).alias(str(number)) for number, (_, e) in enumerate(label.joined.pairs)]
@@ -95,11 +97,12 @@ def _of_row(
     at_last = visible_row(table, columns, values, np.full(len(due), NEVER - 1, dtype=np.int64))
     if not len(told):
         nothing = np.full(len(due), np.nan)
-        return nothing, np.full(len(due), NEVER), np.zeros(len(due), dtype=np.bool_)
+        return nothing, np.full(len(due), NEVER), np.full(len(due), NEVER)
     value = np.where(at_due >= 0, told[at_due], np.nan)
     later = np.where(at_last >= 0, told[at_last], np.nan)
     known_at = np.where(np.isnan(value), NEVER, table.known_from[at_due])
-    return value, known_at, np.isnan(value) & ~np.isnan(later)
+    late = np.isnan(value) & ~np.isnan(later)
+    return value, known_at, np.where(late, table.known_from[at_last], known_at)
 
 
 def _of_window(

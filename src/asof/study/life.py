@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from asof.compute.casting import cast
 from asof.compute.interval import DRAWS, Estimate, by_slot, estimate, paired
 from asof.compute.metric import Metric, metric
 from asof.compute.requests import names
 from asof.compute.slots import counts, finality, slots
+from asof.compute.walltime import to_utc
 from asof.compute.window.contract import NEVER
 from asof.declare.policies import Online
-from asof.declare.sources import Reference
+from asof.declare.rows import time_of
+from asof.declare.sources import Reference, Source
 from asof.declare.system import System
+from asof.declare.tables import Table
 from asof.engine.clock import cpu
-from asof.engine.messages import (
-    Deferred,
-    Message,
-    Promoted,
-    Trained,
-    TrainingBegan,
-    TrainingFailed,
-)
+from asof.engine.messages import Promoted
 from asof.engine.replay import Replayed
 from asof.stores.loads import Load
 from asof.stores.store import Store
+from asof.study.decisions import decisions
 from asof.study.facts import (
     CostFact,
     Coverage,
-    DecisionFact,
     FeatureFact,
     Figure,
     LabelFact,
@@ -46,8 +44,11 @@ from asof.study.facts import (
     SourceFact,
 )
 from asof.study.periods import Periods, civil_days, periods, zone_of
+from asof.study.report.numbers import duration
 from asof.study.words import retraining_words, serving_words
 from asof.study.yardsticks import yardsticks
+
+_MANY_LATE, _CAUGHT = 0.01, 0.995
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,6 +82,8 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
     whole = estimate(
         judged.metric, judged.value, life.predictions[judged.rows], judged.day, draws=draws
     )
+    if not len(judged.rows) and (life.models[life.first : life.last] < 0).all():
+        whole = replace(whole, why="no model answered a request")
     served = _series(judged, "served", "served model", "served", life.predictions, whole)
     others = [
         _series(
@@ -115,12 +118,12 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         features=_features(life),
         labels=_labels(life),
         cost=_cost(life),
-        decisions=tuple(_decisions(life.log.messages)),
+        decisions=tuple(decisions(life.log.messages)),
         serving=serving_words(system.serving),
         retraining=retraining_words(system.retraining, system.train),
         coverage=_coverage(life),
         method=MethodFact(draws=whole.draws or draws, seed=0, block=_days(whole.block_length)),
-        notes=tuple(_notes(system)),
+        notes=(*_notes(system), *_late_outcomes(life)),
     )
 
 
@@ -263,17 +266,25 @@ def _source(
     )
 
 
-def _aside_by_slot(table: Any, rows: Sequence[Mapping[str, Any]], over: Periods) -> tuple[int, ...]:
+def _aside_by_slot(
+    table: Table[Any], rows: Sequence[Mapping[str, Any]], over: Periods
+) -> tuple[int, ...]:
     """Quarantined rows by the slot of their event time, as far as they have a readable one."""
-    from asof.declare.rows import time_of
-
     name = time_of(table.row)
     if name is None or not rows:
         return ()
-    at = [value for row in rows if isinstance(value := row.get(name), int)]
-    if not at:
+    found = cast(pl.Series([row.get(name) for row in rows], dtype=pl.String), datetime)
+    at = found.values
+    if found.walls is not None and isinstance(table, Source):
+        zone: str | pl.Series | None = table.zone
+        if table.zone_column is not None:
+            zone = pl.Series([row.get(table.zone_column) for row in rows], dtype=pl.String)
+        if zone is not None:
+            at = at.fill_null(to_utc(found.walls, zone).utc)
+    known = at.drop_nulls().to_numpy()
+    if not len(known):
         return ()
-    return tuple(int(n) for n in counts(slots(np.array(at), over.edges), len(over.edges) - 1))
+    return tuple(int(n) for n in counts(slots(known, over.edges), len(over.edges) - 1))
 
 
 def _features(life: Replayed) -> tuple[FeatureFact, ...]:
@@ -342,41 +353,27 @@ def _coverage(life: Replayed) -> Coverage:
     return Coverage(asked, asked - fallback - unanswered, fallback, unanswered)
 
 
-def _decisions(messages: Sequence[Message]) -> list[DecisionFact]:
-    found: list[DecisionFact] = []
-    for message in messages:
-        match message:
-            case TrainingBegan(at=at, model=model, reason=reason):
-                found.append(DecisionFact(at, "train", f"{model}: {reason}", {"model": model}))
-            case Trained(model=model, rows=rows):
-                found.append(
-                    DecisionFact(
-                        message.at,
-                        "trained",
-                        f"{model} on {rows:,} rows",
-                        {"model": model, "rows": rows},
-                    )
-                )
-            case Promoted(at=at, model=model, reason=reason):
-                found.append(DecisionFact(at, "promoted", f"{model}: {reason}", {"model": model}))
-            case TrainingFailed(at=at, model=model, reason=reason, traceback=trace):
-                words = f"{model} failed, the model before it goes on: {reason.splitlines()[0]}"
-                found.append(
-                    DecisionFact(at, "failed", words, {"model": model, "traceback": trace})
-                )
-            case Deferred(at=at, reason=reason):
-                found.append(DecisionFact(at, "deferred", f"{reason}; a training is under way"))
-            case _:
-                pass
-    return found
-
-
 def _notes(system: System[Any]) -> list[str]:
     always = [table.name for table in system.tables if isinstance(table, Reference)]
     notes = [f"{name}: a reference table, taken as always known." for name in always]
     if not isinstance(system.serving, Online) and system.serving.trained == "fresh":
         notes.append("Trained on fresh features and served stale ones, as declared by name.")
     return notes
+
+
+def _late_outcomes(life: Replayed) -> Iterator[str]:
+    """Where more than 1 % of outcomes come too late, the wait that would do (LAW 6c)."""
+    outcomes = life.history.outcomes
+    came = outcomes.came_at != NEVER
+    share = outcomes.late.sum() / max(came.sum(), 1)
+    if share <= _MANY_LATE or life.history.system.label.constant_wait is None:
+        return
+    took = outcomes.came_at[came] - life.history.requests.at[came]
+    wanted = duration(int(np.quantile(took, _CAUGHT)))
+    yield (
+        f"{share:.1%} of the outcomes came after their due time and were not used: a wait that is "
+        f"too short is itself a bias. {_CAUGHT:.1%} had come within {wanted} of the request."
+    )
 
 
 def predictions_frame(life: Replayed) -> pl.DataFrame:

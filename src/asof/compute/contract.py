@@ -71,8 +71,8 @@ class _Work:
             self.faults[reason] = rows
 
 
-def check(frame: pl.DataFrame, table: Table[Any]) -> Checked:
-    """Check rows against the contract of their table.
+def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "") -> Checked:
+    """Check rows against the contract of their table; `what` names the file in errors.
 
     >>> import asof
     >>> class Payment(asof.Row):
@@ -87,19 +87,20 @@ def check(frame: pl.DataFrame, table: Table[Any]) -> Checked:
     Raises:
         DataRefused: a column is missing, holds another type throughout, or times without a zone.
     """
-    _require_columns(frame, table)
+    what = what or f"the rows of {table.name}"
+    _require_columns(frame, table, what)
     nowhere = pl.repeat(False, frame.height, eager=True)
     work = _Work(frame, table, {}, {}, {}, nowhere, nowhere)
     walls: dict[str, pl.Series] = {}
     for spec in table.row.columns_:
         taken = cast(frame[spec.name], spec.type)
-        _require_type(frame[spec.name], spec, taken, table)
+        _require_type(frame[spec.name], spec, taken, table, what)
         work.columns[spec.name] = taken.values
         work.unread[spec.name] = dict(taken.faults)
         if taken.walls is not None and taken.walls.null_count() < frame.height:
             walls[spec.name] = taken.walls
     for name, wall in walls.items():
-        _hang(work, name, wall)
+        _hang(work, name, wall, what)
     withdrawn = _withdrawn(work)
     _keep_promises(work, withdrawn)
     return _parted(work, withdrawn)
@@ -157,15 +158,16 @@ def count_reasons(bad: pl.DataFrame) -> dict[str, int]:
     return {str(reason): int(count) for reason, count in ordered.iter_rows()}
 
 
-def _require_columns(frame: pl.DataFrame, table: Table[Any]) -> None:
+def _require_columns(frame: pl.DataFrame, table: Table[Any], what: str) -> None:
     missing = [spec.name for spec in table.row.columns_ if spec.name not in frame.columns]
     if not missing:
         return
     hints = [hint for name in missing if (hint := nearest(name, frame.columns))]
     listed = ", ".join(f"'{name}'" for name in missing)
-    source = "What prepare= returned" if table.prepare is not None else f"The file of {table.name}"
+    source = f"What prepare= makes of {what}" if table.prepare is not None else what
     raise DataRefused(
-        f"{source} has no column {listed}.",
+        f"{source[0].upper() if source.startswith('the ') else source[0]}{source[1:]} has no "
+        f"column {listed}.",
         found=f"columns: {', '.join(frame.columns)}",
         mend=f"{' '.join(hints)} Rename the file's column in prepare=, or the attribute of "
         f"{table.row.__name__}.".strip(),
@@ -173,7 +175,9 @@ def _require_columns(frame: pl.DataFrame, table: Table[Any]) -> None:
     )
 
 
-def _require_type(found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any]) -> None:
+def _require_type(
+    found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any], what: str
+) -> None:
     given = len(found) - found.null_count()
     failed = sum(int(rows.sum()) for rows in taken.faults.values())
     if given == 0 or (taken.possible and failed < given):
@@ -186,13 +190,13 @@ def _require_type(found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[
         advice += ", or declare another type"
     raise DataRefused(
         f"{table.row.__name__}.{spec.name} should be {word(spec.type)}.",
-        found=f"column '{spec.name}' of type {found.dtype}, for instance {example!r}",
+        found=f"column '{spec.name}' of {what}: {found.dtype}, for instance {example!r}",
         mend=f"{advice}.",
         where=table.row.declared_ or table.declared,
     )
 
 
-def _hang(work: _Work, name: str, walls: pl.Series) -> None:
+def _hang(work: _Work, name: str, walls: pl.Series, what: str) -> None:
     """Give wall times their zone; refuse them where there is none."""
     table = work.table
     zone: str | pl.Series | None = None
@@ -206,7 +210,7 @@ def _hang(work: _Work, name: str, walls: pl.Series) -> None:
         )
         raise DataRefused(
             f"{table.row.__name__}.{name} has times without a zone.",
-            found=f"for instance {walls.drop_nulls()[0]}",
+            found=f"{what}, for instance {walls.drop_nulls()[0]}",
             mend=f"Say which clock showed them: {offer}convert them in prepare= with "
             'dt.replace_time_zone("Europe/Berlin").',
             where=table.declared,

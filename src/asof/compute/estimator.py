@@ -20,6 +20,8 @@ from asof.errors import EstimatorError
 
 Floats = NDArray[np.float64]
 
+_THREADS = ("n_jobs", "thread_count", "num_threads", "nthread")
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -51,7 +53,8 @@ def fit(estimator: Any, features: Matrix, label: Floats, task: Task) -> Fitted:
 def predict(fitted: Fitted, features: Matrix) -> Floats:
     """The probability of a yes, or the predicted quantity, of each row of `features`.
 
-    Raises `EstimatorError` if the columns are not those of the fit, or an answer is not a number.
+    Raises `EstimatorError` if the columns are not those of the fit, the estimator fails, or an
+    answer is not a number.
     """
     if features.names != fitted.names:
         raise EstimatorError(
@@ -62,7 +65,14 @@ def predict(fitted: Fitted, features: Matrix) -> Floats:
     if not len(features.values):
         return np.empty(0, dtype=np.float64)
     data = _input(fitted.estimator, features, fitted.categories)
-    answers = _answers(fitted, data)
+    try:
+        answers = _answers(fitted, data)
+    except Exception as error:  # whatever the user's estimator raises
+        raise EstimatorError(
+            f"{type(fitted.estimator).__name__} failed when it was asked to predict.",
+            found=told_in_a_line(error),
+            mend="Mend the estimator, or use another one.",
+        ) from error
     if answers.shape != (len(features.values),) or not np.isfinite(answers).all():
         raise EstimatorError(
             f"{type(fitted.estimator).__name__} answered something that is not a prediction.",
@@ -70,6 +80,16 @@ def predict(fitted: Fitted, features: Matrix) -> Floats:
             mend="A classifier's predict_proba gives two columns of numbers, predict one.",
         )
     return answers
+
+
+def told_in_a_line(error: Exception) -> str:
+    """What an exception says, in one line, its kind first.
+
+    >>> told_in_a_line(ValueError("no rows"))
+    'ValueError: no rows'
+    """
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _answers(fitted: Fitted, data: Any) -> Floats:
@@ -102,15 +122,24 @@ def single_threaded(estimator: Any) -> Any:
     """The estimator with one thread a fit, wherever it (or a step of it) has such a parameter.
 
     Several fits side by side beat several threads in one, and one thread gives the same bits
-    anywhere.
+    anywhere. Scikit-learn's own estimators take None for one thread, and some of them warn when
+    they are told a number.
     """
     parameters: Mapping[str, object] = estimator.get_params(deep=True)
-    threads = {
-        name: 1
-        for name in parameters
-        if name.rpartition("__")[2] in ("n_jobs", "thread_count", "num_threads", "nthread")
-    }
+    threads: dict[str, int] = {}
+    for name, value in parameters.items():
+        step, _, own = name.rpartition("__")
+        owner = parameters.get(step, estimator)
+        if own in _THREADS and not (value is None and _is_of_sklearn(owner)):
+            threads[name] = 1
     return estimator.set_params(**threads) if threads else estimator
+
+
+def _is_of_sklearn(estimator: object) -> bool:
+    """Whether an estimator's parameters are those of one of scikit-learn's own classes."""
+    kinds = type(estimator).__mro__
+    makes = next(kind for kind in kinds if "__init__" in vars(kind))
+    return makes.__module__.startswith("sklearn.")
 
 
 def _input(estimator: Any, features: Matrix, categories: Categories) -> Any:

@@ -261,8 +261,7 @@ def _label_kind(system: Declared) -> Iterator[Fault]:
         yield (
             "The label is a quantity, and the model tells classes apart.",
             f"{type(system.model).__name__} has predict_proba",
-            "Use a regressor, such as LGBMRegressor(), or ask a yes-or-no question: "
-            f"outcome(rows, {system.label.value!r} > 0, ...).",
+            f"Use a regressor, or ask a yes-or-no question: {system.label.value!r} > 0.",
         )
 
 

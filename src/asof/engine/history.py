@@ -20,7 +20,7 @@ from asof.compute.matrix import Matrix, matrix
 from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
 from asof.compute.requests import Requests, requests
-from asof.compute.schedule import microseconds, moments
+from asof.compute.schedule import microseconds, moment, moments
 from asof.compute.table import Versions, versions
 from asof.declare.kept import ALWAYS
 from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
@@ -71,9 +71,11 @@ class History:
         self.requests = requests(system, tables[asked.name], self._from(), until)
         if not len(self.requests):
             raise DataRefused(
-                f"{system.name} has no request before {until}.",
-                found=f"{len(tables[asked.name]):,} rows of {asked.name}",
-                mend="Look whether at= and until= fit the data.",
+                f"Nothing is asked of {system.name} before its history ends, "
+                f"{moment(until):%Y-%m-%d %H:%M} UTC.",
+                found=_when_asked(system, tables[asked.name]),
+                mend="Look whether at= is the moment that you mean, and until= late enough.",
+                where=system.declared,
             )
         self.outcomes: Outcomes = outcomes(
             system.label, self.requests, tables, until, own=self.asked
@@ -156,14 +158,24 @@ class History:
 
     def matured(self, at: int) -> int:
         """How many requests have a label that is mature as of a moment."""
-        return int(np.searchsorted(self._ripe, at, side="left"))
+        return int(np.searchsorted(self.ripe, at, side="left"))
 
     @cached_property
-    def _ripe(self) -> Times:
+    def ripe(self) -> Times:
         """When each labelled request was mature: just after it was asked and due."""
         labelled = ~np.isnan(self.outcomes.value) & (self.outcomes.due <= self.until)
         ripe = np.maximum(self.outcomes.fired, self.outcomes.due)[labelled]
         return np.sort(ripe)
+
+
+def _when_asked(system: System[Any], table: Versions) -> str:
+    """How many rows may ask, and when the first of them would."""
+    rows = f"{len(table):,} rows of {table.table.name}"
+    if isinstance(system.requests, Ticks) or not len(table):
+        return rows
+    at = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
+    first = int(np.maximum(at, table.known_from).min())
+    return f"{rows}, the first of them asked {moment(first):%Y-%m-%d %H:%M} UTC"
 
 
 def _refreshed(serving: BatchFeatures | BatchPredictions, fired: Times) -> Times:

@@ -87,7 +87,7 @@ def _load(
         return LoadReport.known(store.loads.report(known.offset))
     frame = prepared(given.read(), table)
     require_volume(frame, table, what=given.name)
-    checked = check(frame, table)
+    checked = check(frame, table, what=given.name)
     require_most(table, checked.bad, what=given.name, read=checked.read)
     with store.writing():
         known = _known(store, table, load)

@@ -83,7 +83,7 @@ def release(
             )
         row = _mended(aside, mended or {})
         frame = pl.DataFrame([row], infer_schema_length=None)
-        checked = check(frame, table)
+        checked = check(frame, table, what=f"row {name}")
         if checked.bad.height:
             raise _still(name, checked.reasons, table)
         left = store.loads.in_force(table.name)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asof.compute.schedule import microseconds, moments
+from asof.compute.schedule import microseconds, moment, moments
 from asof.declare.policies import BatchPredictions
 from asof.declare.schedules import AfterLabels, Periodic, Schedule, Wall, parts_of
 from asof.declare.system import System
 from asof.engine.clock import ReplayedClock
 from asof.engine.fits import Fits
 from asof.engine.history import History
+from asof.engine.kept import KeptFits
 from asof.engine.loop import Loop
 from asof.engine.messages import Look, MessageLog, Requested
 from asof.engine.steps.answer import Answer
@@ -52,17 +53,19 @@ class Replayed:
 
 def start_of(system: System[Any], history: History) -> int:
     """When a life begins: as declared, or at the first day with enough mature labels (LAW 7c)."""
-    if system.start is not None:
-        return microseconds(system.start)
-    labelled = np.sort(
-        np.maximum(history.outcomes.due, history.outcomes.fired)[~np.isnan(history.outcomes.value)]
-    )
+    labelled = history.ripe
     if not len(labelled):
-        raise DataRefused(
-            "No request ever gets a label.",
-            found=f"{len(history):,} requests, {history.outcomes.late.sum():,} outcomes too late",
-            mend="Look whether the label's join matches, and whether wait= is long enough.",
-        )
+        raise _unlabelled(system, history)
+    if system.start is not None:
+        start = microseconds(system.start)
+        if labelled[0] >= start:
+            raise DataRefused(
+                "The life starts before any label is known, so nothing could be trained.",
+                found=f"start {_told(start)}, the first label due {_told(int(labelled[0]))}",
+                mend=f"Leave start= out, or let it be later than {_told(int(labelled[0]))}.",
+                where=system.declared,
+            )
+        return start
     enough = min(ENOUGH, len(labelled) // 3)
     ripe = int(labelled[enough]) + 1
     scheduled = moments(system.retraining, ripe, ripe + 40 * DAY)
@@ -71,6 +74,39 @@ def start_of(system: System[Any], history: History) -> int:
         if _walled(system.retraining) and len(scheduled)
         else -(-ripe // DAY) * DAY
     )
+
+
+def _unlabelled(system: System[Any], history: History) -> DataRefused:
+    """Why there is nothing to train on: what the labels' rows lack, in words."""
+    outcomes, known = history.outcomes, ~np.isnan(history.outcomes.value)
+    if known.any():
+        first = _told(int(outcomes.due[known].min()))
+        return DataRefused(
+            "No label is ever due while the history lasts.",
+            found=f"the first label is due {first}, the history ends {_told(history.until)}",
+            mend="Wait for less (wait= or due= of the label), or declare a later until=.",
+            where=system.label.declared,
+        )
+    if outcomes.late.any():
+        return DataRefused(
+            "Every outcome comes after its due time.",
+            found=f"{len(history):,} requests, {int(outcomes.late.sum()):,} outcomes too late",
+            mend="Wait longer: wait= is how long outcomes take to become known.",
+            where=system.label.declared,
+        )
+    joined = system.label.joined
+    pairs = ", ".join(f"{own} = {asked!r}" for own, asked in joined.pairs) or "every row"
+    return DataRefused(
+        f"No request ever gets a label: no row of {joined.table.name} matches one.",
+        found=f"{len(history):,} requests, {len(history.tables[joined.table.name]):,} rows of "
+        f"{joined.table.name}, matched on {pairs}",
+        mend="Look whether the two sides of the match write the same values the same way.",
+        where=system.label.declared,
+    )
+
+
+def _told(at: int) -> str:
+    return f"{moment(at):%Y-%m-%d %H:%M} UTC"
 
 
 def _walled(schedule: Schedule) -> bool:
@@ -83,11 +119,13 @@ def replay(
     cut: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    kept: KeptFits | None = None,
 ) -> Replayed:
     """Replay a system's whole life on its history.
 
     `cut` is the greatest number of requests in one message (default: all up to the next decision);
-    it changes nothing but speed.
+    it changes nothing but speed. With `kept` fits are taken from there where they are, and kept
+    there where they are not.
     """
     system = history.system
     start = start_of(system, history)
@@ -96,11 +134,12 @@ def replay(
     if first == len(fired):
         raise DataRefused(
             "The life starts after the last request.",
-            found=f"start {start}, last request {int(fired[-1])} (microseconds UTC)",
-            mend="Declare an earlier start=.",
+            found=f"start {_told(start)}, last request {_told(int(fired[-1]))}",
+            mend="Declare an earlier start=, or leave it out.",
+            where=system.declared,
         )
     stop = int(fired[-1]) + 1
-    with Fits(history, workers=workers) as fits:
+    with Fits(history, workers=workers, kept=kept) as fits:
         looks = _looks(system, start, stop)
         fits.plan([look.at for look in looks if look.scheduled])
         train = Train(fits, system.training_takes)

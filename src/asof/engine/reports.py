@@ -111,7 +111,8 @@ class IngestReport:
         if self.loads and all(load.again for load in self.loads):
             apart = f", {self.set_apart:,} of them in quarantine" if self.set_apart else ""
             return f"{self.source}: {place} was loaded before{apart}; nothing changed."
-        parts = [f"{self.read:,} rows read from {place}", f"{self.stored:,} stored"]
+        rows = "row" if self.read == 1 else "rows"
+        parts = [f"{self.read:,} {rows} read from {place}", f"{self.stored:,} stored"]
         told = (
             (self.unchanged, "known already"),
             (self.set_apart, "in quarantine"),

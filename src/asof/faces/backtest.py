@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asof.faces.console import print_json, progress_line, shown
+from asof.faces.console import ProgressLine, print_json, shown
 from asof.faces.ingest import tell
 from asof.faces.project import Project, project
 from asof.stores.store import Store
-from asof.study.backtest import Backtest, backtest, ingest_declared, run_name
+from asof.study.backtest import (
+    Backtest,
+    backtest,
+    ingest_declared,
+    nothing_fitted,
+    require_ours,
+    run_name,
+)
 from asof.study.periods import zone_of
 
 
@@ -23,19 +30,22 @@ def run(
 ) -> None:
     """Run the command."""
     found = project(reference)
+    if out:
+        require_ours(Path(out))  # said before the work, not after
     with Store(found.store) as store:
         for report in ingest_declared(found.system, store, found.folder):
             if not quiet and report.stored:
                 tell(report, err=True)
-        result = backtest(
-            found.system,
-            base=found.folder,
-            store=store,
-            question=found.question,
-            draws=draws,
-            workers=workers,
-            progress=progress_line(zone_of(found.system), quiet=quiet),
-        )
+        with ProgressLine(zone_of(found.system), quiet=quiet) as progress:
+            result = backtest(
+                found.system,
+                base=found.folder,
+                store=store,
+                question=found.question,
+                draws=draws,
+                workers=workers,
+                progress=progress,
+            )
     folder = Path(out) if out else found.runs / run_name(result.facts, found.variant)
     folder.parent.mkdir(parents=True, exist_ok=True)
     page = result.save(folder)
@@ -43,6 +53,8 @@ def run(
         print_json(result.to_json())
     else:
         _show(result, found, reference, page)
+    if (trouble := nothing_fitted(result, shown(page.with_name("facts.json")))) is not None:
+        raise trouble
 
 
 def _show(result: Backtest, found: Project, reference: str, page: Path) -> None:

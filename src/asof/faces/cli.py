@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO, cast
 
 import click
 
@@ -150,12 +153,21 @@ def check(system: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    for number in range(3):  # a file opened in the place of a closed stderr would get its words
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):  # a sign that an encoding lacks is no error
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     sys.exit(_run(arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         cli.main(args=arguments, prog_name="asof", standalone_mode=False)
+        _flush()
     except AsofError as error:
         _say(str(error))
         return int(error.exit_code)
@@ -170,7 +182,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say("Interrupted; nothing half done was kept. Run it again to go on.")
         return int(ExitCode.INTERRUPTED)
     except OSError as error:
-        _say(f"The disk or a file refused: {error.strerror or error}.\n  found: {error.filename}")
+        at = f"\n  found: {error.filename}" if error.filename else ""
+        _say(f"The disk or a file refused: {error.strerror or error}.{at}")
         return int(ExitCode.REFUSED)
     except Exception:  # noqa: BLE001  what nobody foresaw is kept whole, in a file
         from asof.faces.faults import keep_traceback
@@ -178,6 +191,23 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say(f"This is a fault of Asof itself.\n  The traceback is in {keep_traceback()}")
         return int(ExitCode.INTERNAL)
     return int(ExitCode.DONE)
+
+
+def _flush() -> None:
+    """Write out what was said, while it can still be told that it could not be written.
+
+    A reader that has gone, as `head` does, has read enough.
+    """
+    stdout = cast("TextIO | None", sys.stdout)
+    if stdout is None:
+        return
+    try:
+        stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())  # or leaving tries again
+        if not isinstance(error, BrokenPipeError):
+            error.filename = "standard output"
+            raise
 
 
 def _say(words: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
+import asof
 from asof.declare.place import nearest
 from asof.declare.system import System
 from asof.errors import AsofError, UsageError
@@ -47,7 +50,8 @@ def project(reference: str) -> Project:
     path, _, name = reference.partition(":")
     file = Path(path)
     if not file.is_file():
-        near = [str(other) for other in file.parent.glob("*.py")] if file.parent.is_dir() else []
+        beside = file.parent.glob("*.py") if file.parent.is_dir() else ()
+        near = [str(other) for other in beside if other.is_file()]
         raise UsageError(
             f"There is no file {path}.",
             found=f"Python files beside it: {', '.join(sorted(near)) or 'none'}",
@@ -78,26 +82,61 @@ def _imported(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except AsofError:
         raise
-    except Exception as error:
-        at = _line(error, file)
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{file.name} cannot be imported.",
-            found=f"{type(error).__name__}: {error}",
-            mend=f"Mend it: python {file} shows the whole traceback.",
-            where=at,
+            found=f"{type(error).__name__}: {error}".splitlines()[0],
+            mend=f"{_advice(error)} python {file} shows the whole traceback.".strip(),
+            where=_line(error, file),
         ) from error
     return module
 
 
-def _line(error: BaseException, file: Path) -> str:
-    """The line of the user's file at which an error came up."""
-    at, trace = "", error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            at = f"{file.name}:{trace.tb_lineno}"
+def _advice(error: BaseException) -> str:
+    """What to write instead, where an error says enough to tell."""
+    match error:
+        case ModuleNotFoundError(name=str(name)):
+            return f"Install {name.partition('.')[0]}, or correct its name."
+        case AttributeError(name=str(name)) | ImportError(name=str(name)):
+            return nearest(name, dir(getattr(error, "obj", None)))
+        case NameError(name=str(name)):
+            return nearest(name, list(_innermost(error).f_globals))
+        case TypeError():
+            return _misspelt_argument(str(error))
+        case _:
+            return ""
+
+
+def _misspelt_argument(told: str) -> str:
+    """The argument of one of our functions that comes nearest to one that it does not have."""
+    found = re.match(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", told)
+    function = getattr(asof, found[1], None) if found and found[1] in asof.__all__ else None
+    if found is None or function is None:
+        return ""
+    known = list(inspect.signature(function).parameters)
+    return nearest(found[2], known) or f"{found[1]}() takes {', '.join(known)}."
+
+
+def _innermost(error: BaseException) -> FrameType:
+    """The frame of the user's own code, or of what it called, in which an error came up."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
+    if trace is None:
+        raise TypeError("an error that was not raised has no frame")
+    return trace.tb_frame
+
+
+def _line(error: BaseException, file: Path) -> str:
+    """The line at which an error came up, in the user's file or a module of theirs beside it."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f"{file.name}:{error.lineno}"
+        return f"{Path(error.filename or file).name}:{error.lineno}"
+    at, trace, folder = "", error.__traceback__, file.resolve().parent
+    while trace is not None:
+        place = Path(trace.tb_frame.f_code.co_filename)
+        if place.resolve().is_relative_to(folder) and "site-packages" not in place.parts:
+            at = f"{place.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
     return at
 
 

@@ -14,6 +14,7 @@ from asof.faces.console import print_json
 from asof.faces.ingest import table_of
 from asof.faces.project import project
 from asof.stores.store import Store
+from asof.study.report.numbers import many
 
 
 def list_rows(reference: str, table: str | None, *, as_json: bool) -> None:
@@ -26,7 +27,7 @@ def list_rows(reference: str, table: str | None, *, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row.name:<12} {row.source:<16} {row.file:<24} {'; '.join(row.reasons)}")
-    click.echo(f"{len(rows):,} rows in quarantine.")
+    click.echo(f"{many(len(rows), 'row')} in quarantine.")
 
 
 def show_row(reference: str, name: str, *, as_json: bool) -> None:

@@ -28,6 +28,9 @@ from asof.stores.tables import Layout, Tables
 if TYPE_CHECKING:
     import polars as pl
 
+FOLDER = ".asof"
+"""The folder beside a system's file that holds the stores; version control is told to ignore it."""
+
 
 class Store:
     """Everything that a system keeps, on local disk.
@@ -42,7 +45,8 @@ class Store:
         self.directory = directory
         with in_words("make the store", directory):
             directory.mkdir(parents=True, exist_ok=True)
-            ignore = directory / ".gitignore"
+            top = directory.parent if directory.parent.name == FOLDER else directory
+            ignore = top / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
         self._database = Database(directory / "records.db")

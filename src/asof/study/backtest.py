@@ -22,10 +22,14 @@ from asof.engine.messages import line
 from asof.engine.replay import Progress, Replayed, replay
 from asof.engine.reports import IngestReport
 from asof.engine.steps.train import Fit
+from asof.errors import EstimatorError, UsageError
 from asof.stores.store import Store
 from asof.study.facts import Life
 from asof.study.findings import document
 from asof.study.life import life_facts, predictions_frame
+
+FILES = ("report.html", "facts.json", "messages.jsonl", "predictions.parquet")
+"""What a report's folder holds."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,15 @@ class Backtest:
         return mimebundle(self.facts)
 
     def save(self, folder: Path) -> Path:
-        """Write report, facts, predictions and messages into `folder`, whole or not at all."""
-        part = folder.with_name(f".{folder.name}.part")
+        """Write report, facts, predictions and messages into `folder`, whole or not at all.
+
+        A report that is there is replaced.
+
+        Raises:
+            UsageError: the folder holds something else.
+        """
+        require_ours(folder)
+        part, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "old"))
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         try:
@@ -79,11 +90,26 @@ class Backtest:
                 "".join(map(line, self.life.log.messages)), encoding="utf-8"
             )
             self.predictions.write_parquet(part / "predictions.parquet")
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                folder.rename(old)
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
         return folder / "report.html"
+
+
+def require_ours(folder: Path) -> None:
+    """Raise a `UsageError` if a folder holds anything but a report, which may be replaced."""
+    if not folder.is_dir():
+        return
+    other = sorted(each.name for each in folder.iterdir() if each.name not in FILES)
+    if other:
+        raise UsageError(
+            f"{folder} holds other files, and a report takes the place of the whole folder.",
+            found=", ".join(other[:5]),
+            mend="Name a folder of its own: --out report.",
+        )
 
 
 def ingest_declared(system: System[Any], store: Store, base: Path) -> tuple[IngestReport, ...]:
@@ -114,6 +140,7 @@ def backtest(
 
     Raises:
         DataRefused: a file was refused as a whole, or there is nothing to replay.
+        EstimatorError: a fitted estimator gave no predictions.
     """
     base = Path(base)
     kept = store or Store(base / ".asof" / system.name)
@@ -125,9 +152,36 @@ def backtest(
         life = replay(history, progress=progress, workers=workers)
         _register(kept, system, life, offset)
         return Backtest(life_facts(life, kept, question=question, draws=draws), life, ingested)
+    except EstimatorError as error:
+        error.where = error.where or system.declared
+        raise
     finally:
         if store is None:
             kept.close()
+
+
+def nothing_fitted(result: Backtest, told: str) -> EstimatorError | None:
+    """Why a life had no model at all, if it had none; `told` is where the facts are."""
+    fits = list(result.life.fits.values())
+    if not fits or any(fit.fitted is not None for fit in fits):
+        return None
+    system, first = result.life.history.system, fits[0].reason
+    seen = result.life.history.training.features
+    holes = [column.name for column in seen.iter_columns() if column.null_count()]
+    if "NaN" in first and holes:
+        mend = (
+            f"Fill what may be missing ({', '.join(holes[:3])}) with .or_else(0.0), or use an "
+            "estimator that takes missing values, such as HistGradientBoostingClassifier()."
+        )
+    else:
+        mend = f"The decisions in {told} hold the traceback."
+    failed = "the only fit failed" if len(fits) == 1 else f"all {len(fits):,} fits failed"
+    return EstimatorError(
+        f"No model ever answered: {failed}.",
+        found=first.splitlines()[0],
+        mend=mend,
+        where=system.declared,
+    )
 
 
 def _register(store: Store, system: System[Any], life: Replayed, offset: int) -> None:

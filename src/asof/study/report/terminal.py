@@ -141,9 +141,9 @@ def _table(life: Life, width: int) -> Iterator[list[Span]]:
     levels = [_level(each.total, print_as) for each in life.series]
     beside = [_beside(each, print_as) for each in life.series]
     against = "against served, 95%"
-    first = min(max(map(len, [head, *names])), width - 64)
     second = max(map(len, ["all", *levels]))
     third = max(map(len, [against, *beside]))
+    first = min(max(map(len, [head, *names])), width - second - third - 6 - 8)
     rest = width - first - second - third - 6
     bars = _sparks(life, min(BARS, rest)) if rest >= 8 and len(life.slots) > 1 else None
     title = _bar_words(life, min(BARS, rest)) if bars else ""

@@ -1,0 +1,147 @@
+"""The facts of a gap: what its report says, as data; JSON out, no drawing.
+
+Moments are int64 microseconds UTC, spans microseconds, shares between 0 and 1. A `Figure` without
+a value says why.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from asof.study.facts import Figure, MethodFact, MetricFact
+
+TOO_FEW = 20
+"""Below so many scored requests a metric is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageFact:
+    """One stage: its level, and the paired difference from the stage `since` before it.
+
+    For a loss a positive step is worse. `same` says that its answers are those of `since`. `spread`
+    is how far the step moves with another seed of fits and folds, None where one seed was run.
+    `rows` are the least and the most training rows of its fits.
+    """
+
+    key: str
+    level: Figure
+    step: Figure | None
+    since: str
+    same: bool = False
+    spread: float | None = None
+    fits: int = 0
+    rows: tuple[int, int] | None = None
+    short: int = 0
+
+    @property
+    def noise(self) -> bool:
+        """Whether the step is smaller than what another seed moves it by."""
+        size = self.step.value if self.step else None
+        return self.spread is not None and size is not None and abs(size) < self.spread
+
+
+@dataclass(frozen=True, slots=True)
+class DriverFact:
+    """A column by which training and serving period differ: what the AUC loses without it."""
+
+    name: str
+    loses: float
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisFact:
+    """How the period before the life differs from the life, looked at through the features.
+
+    `auc` is how well a classifier tells them apart on days that it was not fitted on (0.5: not at
+    all). `effective_rows` is what the training rows are worth when they are weighted to look like
+    those served (Kish), `effective_days` the same of their days. `verdict` says whether a change
+    of X can be told from one of Y given X.
+    """
+
+    verdict: str
+    auc: Figure
+    training_rows: int
+    training_days: int
+    serving_rows: int
+    serving_days: int
+    effective_rows: float | None = None
+    effective_days: float | None = None
+    drivers: tuple[DriverFact, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GapCost:
+    """What it took now: fits asked for and made, CPU seconds of fits and predictions."""
+
+    fits: int
+    fits_now: int
+    fit_cpu_seconds: float
+    predict_cpu_seconds: float
+    total_cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GapFacts:
+    """The way from a notebook's figure to production's, all stages on the same `n` requests.
+
+    `wait` is how long labels take at most, None where that is not the same for all. `age` is the
+    median age of the features as they are served. `part` says in words which part of the life was
+    looked at, "" for all of it.
+    """
+
+    system: str
+    fingerprint: str
+    question: str
+    metric: MetricFact
+    zone: str
+    start: int
+    end: int
+    as_of: int
+    until: int
+    n: int
+    days: int
+    serving: str
+    retraining: str
+    period_words: str
+    periods: int
+    folds: int
+    stages: tuple[StageFact, ...]
+    total: Figure
+    constant: Figure
+    diagnosis: DiagnosisFact
+    cost: GapCost
+    method: MethodFact
+    seeds: int = 1
+    quick: bool = False
+    part: str = ""
+    wait: int | None = None
+    age: int | None = None
+    why: str = ""
+    notes: tuple[str, ...] = ()
+
+    def stage(self, key: str) -> StageFact | None:
+        """The stage of that key, where it applies."""
+        return next((each for each in self.stages if each.key == key), None)
+
+    @property
+    def steps(self) -> tuple[StageFact, ...]:
+        """The stages that are a step from one before."""
+        return tuple(each for each in self.stages if each.step is not None)
+
+    @property
+    def shown(self) -> tuple[StageFact, ...]:
+        """The stages that have a level."""
+        return tuple(each for each in self.stages if each.level.shown)
+
+    def worsens(self, step: Figure | None) -> int:
+        """1 where a difference is shown to be for the worse, -1 for the better, else 0."""
+        if step is None:
+            return 0
+        return step.sign if self.metric.lower_is_better else -step.sign
+
+    def to_json(self) -> str:
+        """The facts as strict JSON."""
+        told = {"format": 1, **asdict(self)}
+        return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1)

@@ -1,0 +1,254 @@
+"""The stages of a gap: each the same requests answered with one idealisation less.
+
+A stage is a list of parts, a part one fit and the requests that it answers. Where the life has a
+fit a period, T is the beginning of the period that a request falls into:
+
+- notebook: random folds of all labelled rows; features by event time, last versions;
+- available: the same folds; features by availability, as of the request;
+- size: the same folds, as many random rows outside the fold as the life had at T;
+- blocks: folds of whole days instead of rows, the same sizes;
+- past: all rows asked before T, their labels at once;
+- mature: the rows whose labels were mature at T;
+- stale: features as old as serving makes them, in training too;
+- skew: served so, but trained on fresh features;
+- policy: the life itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.matrix import Matrix
+from asof.compute.split import sample
+from asof.declare.policies import BatchPredictions, Online
+from asof.engine.history import History, Seen
+from asof.engine.kept import Answered, Ask, KeptFits, Progress, Training
+from asof.study.gap.world import World, sized, trigger
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+FEW_BLOCKS = 2
+"""Fewer whole days than this a fold cannot be folds of days."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A fit, and the scored requests (places among them) that it answers.
+
+    Those not `covered` get `otherwise`.
+    """
+
+    training: Training
+    asked: Matrix
+    at: Ints
+    covered: NDArray[np.bool_]
+    otherwise: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: its key, its parts, or why it cannot be run, and whether rows were too few for it.
+
+    `short` counts the fits for which there were fewer rows than the life had.
+    """
+
+    key: str
+    parts: tuple[Part, ...]
+    why: str = ""
+    short: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """Predictions of the scored requests by stage, or why there are none, and what it took."""
+
+    stages: tuple[Stage, ...]
+    predictions: Mapping[str, Floats | str]
+    fits: int
+    fits_now: int
+    fit_cpu: float
+    predict_cpu: float
+
+
+def stages(world: World) -> list[Stage]:
+    """All stages that apply to the declared serving, but the life itself."""
+    serving = world.history.system.serving
+    found = [
+        _folds(world, "notebook", world.notebook),
+        _folds(world, "available", world.fresh.serving.matrix),
+        _sized(world, "size", world.row_fold),
+        _blocks(world),
+        _split(world, "past", world.fresh, world.fresh.serving, _asked_before(world)),
+        _split(world, "mature", world.fresh, world.fresh.serving, world.fresh.training_rows),
+    ]
+    if not isinstance(serving, Online):
+        aligned = world.aligned
+        found.append(_split(world, "stale", aligned, aligned.serving, aligned.training_rows))
+        if serving.trained == "fresh":
+            here = world.history
+            found.append(_split(world, "skew", here, here.serving, here.training_rows))
+    return found
+
+
+def run(
+    world: World, planned: Sequence[Stage], kept: KeptFits, progress: Progress | None = None
+) -> Run:
+    """Fit and predict what the stages need; what two of them share is done once."""
+    asks: dict[tuple[str, str], list[Part]] = {}
+    for part in (part for stage in planned for part in stage.parts):
+        asks.setdefault((part.training.key, part.asked.digest), []).append(part)
+    # A model that answers about two matrices is fitted for the first, and kept for the second.
+    first: dict[str, tuple[str, str]] = {}
+    for name in asks:
+        first.setdefault(name[0], name)
+    found: dict[tuple[str, str], tuple[Ask, Answered]] = {}
+    again = [name for name in asks if first[name[0]] != name]
+    for names, tell in ((list(first.values()), progress), (again, None)):
+        merged = [_merged(world, asks[name]) for name in names]
+        found |= dict(zip(names, zip(merged, kept.answers(merged, tell), strict=True), strict=True))
+    answers = [answer for _, answer in found.values()]
+    return Run(
+        tuple(planned),
+        {stage.key: _gathered(world, stage, found) for stage in planned},
+        fits=len(first),
+        fits_now=sum(answer.fitted_now for answer in answers),
+        fit_cpu=sum(answer.fit_cpu for answer in answers),
+        predict_cpu=sum(answer.predict_cpu for answer in answers),
+    )
+
+
+def _merged(world: World, parts: Sequence[Part]) -> Ask:
+    """One question for all parts that ask one model about one matrix."""
+    wanted = [world.scored[part.at[part.covered]] for part in parts]
+    return Ask(parts[0].training, parts[0].asked, np.unique(np.concatenate(wanted)))
+
+
+def _gathered(
+    world: World, stage: Stage, found: Mapping[tuple[str, str], tuple[Ask, Answered]]
+) -> Floats | str:
+    """The predictions of a stage in the order of the scored requests, or why there are none."""
+    if stage.why:
+        return stage.why
+    predictions = np.full(len(world.scored), np.nan)
+    failures: list[str] = []
+    for part in stage.parts:
+        ask, answer = found[part.training.key, part.asked.digest]
+        if answer.failure:
+            failures.append(answer.failure.splitlines()[0])
+            continue
+        predictions[part.at] = part.otherwise
+        rows = part.at[part.covered]
+        places = np.searchsorted(ask.positions, world.scored[rows])
+        predictions[rows] = answer.predictions[places]
+    if failures:
+        return f"{len(failures):,} of its {len(stage.parts):,} fits failed: {failures[0]}"
+    if np.isnan(predictions).any():
+        return "some of the requests have no answer"
+    return predictions
+
+
+# --- the stages ----------------------------------------------------------------------------------
+
+
+def _training(world: World, seen: Matrix, rows: Ints, at: int) -> Training:
+    system = world.history.system
+    return Training(system.model, seen, rows, world.value[rows], system.task, at)
+
+
+def _whole(training: Training, asked: Matrix, at: Ints) -> Part:
+    return Part(training, asked, at, np.ones(len(at), dtype=np.bool_), np.nan)
+
+
+def _folds(world: World, key: str, seen: Matrix) -> Stage:
+    """Random folds of all rows with a label, each answered by a fit on the others."""
+    fold = world.row_fold[world.labelled]
+    own = world.row_fold[world.scored]
+    parts = [
+        _whole(_training(world, seen, world.labelled[fold != k], 0), seen, np.flatnonzero(own == k))
+        for k in range(world.setting.folds)
+        if (own == k).any()
+    ]
+    return Stage(key, tuple(parts))
+
+
+def _sized(world: World, key: str, fold: Ints) -> Stage:
+    """Folds again, period by period, with as many random rows as the life had to train on."""
+    seen = world.fresh.serving.matrix
+    parts: list[Part] = []
+    short = 0
+    for period in world.chosen:
+        size = sized(world, int(period))
+        for k in range(world.setting.folds):
+            at = np.flatnonzero((world.period == period) & (fold[world.scored] == k))
+            if not len(at):
+                continue
+            outside = world.labelled[fold[world.labelled] != k]
+            short += len(outside) < size
+            rows = sample(outside, world.lot, size)
+            parts.append(
+                _whole(_training(world, seen, rows, trigger(world, int(period))), seen, at)
+            )
+    return Stage(key, tuple(parts), short=short)
+
+
+def _blocks(world: World) -> Stage:
+    days, folds = len(np.unique(world.day[world.labelled])), world.setting.folds
+    if days < FEW_BLOCKS * folds:
+        why = f"{days:,} days with a label: {folds} folds of whole days need {FEW_BLOCKS * folds}"
+        return Stage("blocks", (), why)
+    return _sized(world, "blocks", world.day_fold)
+
+
+def _asked_before(world: World) -> Callable[[int], Ints]:
+    """All labelled rows asked before a moment, those of the window of training if it has one."""
+    fired, length = world.history.requests.fired, world.history.system.train.length
+
+    def rows(at: int) -> Ints:
+        since = None if length is None else at - length.microseconds
+        chosen = fired[world.labelled] < at
+        if since is not None:
+            chosen &= fired[world.labelled] >= since
+        return world.labelled[chosen]
+
+    return rows
+
+
+def _split(
+    world: World, key: str, history: History, served: Seen, rows: Callable[[int], Ints]
+) -> Stage:
+    """Each period by a fit as of its beginning on `rows`, with the features of `history`."""
+    seen = history.training.matrix
+    parts = [
+        _served(world, history, served, _training(world, seen, rows(at), at), places)
+        for at, places in _answering(world, history, served)
+    ]
+    return Stage(key, tuple(parts))
+
+
+def _answering(world: World, history: History, served: Seen) -> Iterator[tuple[int, Ints]]:
+    """The beginnings of periods, and the scored requests that a model of then answers.
+
+    A prediction made by a run is that of the run's model, be the request in the period after.
+    """
+    period = world.period
+    if isinstance(history.system.serving, BatchPredictions):
+        found = np.searchsorted(world.periods.edges, served.as_of[world.scored], side="right") - 1
+        period = np.maximum(found, 0)
+    for number in np.unique(period):
+        yield trigger(world, int(number)), np.flatnonzero(period == number)
+
+
+def _served(world: World, history: History, served: Seen, training: Training, at: Ints) -> Part:
+    """What a model answers as it is served: those that no run could know get the fallback."""
+    serving, rows = history.system.serving, world.scored[at]
+    covered = served.covered[rows]
+    otherwise = float(training.label.mean()) if len(training.label) else np.nan
+    if isinstance(serving, BatchPredictions):
+        covered = covered & (served.as_of[rows] >= world.life.start)
+        otherwise = otherwise if serving.otherwise is None else serving.otherwise
+    return Part(training, served.matrix, at, covered, otherwise)

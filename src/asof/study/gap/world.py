@@ -1,0 +1,227 @@
+"""What the stages of a gap are made of: one life, its periods, the requests scored, their folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.matrix import Matrix, matrix
+from asof.compute.plan import answer, plan, visible_row
+from asof.compute.requests import names
+from asof.compute.schedule import first_instant, moment
+from asof.compute.slots import slots
+from asof.compute.split import Hashes, by_block, by_row, hashed
+from asof.compute.table import Versions
+from asof.compute.window.contract import NEVER
+from asof.declare.kept import ALWAYS
+from asof.declare.policies import Online, Serving
+from asof.declare.rows import time_of
+from asof.declare.sources import Reference, Ticks
+from asof.engine.history import History
+from asof.engine.replay import Replayed
+from asof.study.periods import Periods, civil_days, zone_of
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+FOLDS, QUICK_FOLDS = 5, 3
+QUICK_PERIODS = 2
+MOST_PERIODS = 13
+"""A life is cut into at most so many periods: each costs a fit a fold."""
+
+_STEPS = (("day", 1, 0), ("week", 7, 0), ("month", 0, 1), ("quarter", 0, 3), ("year", 0, 12))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the gap is measured: folds, the salt of everything drawn, whether only a part is."""
+
+    folds: int = FOLDS
+    quick: bool = False
+    seed: int = 0
+
+    @property
+    def salt(self) -> str:
+        """What tells the draws of one seed from those of another."""
+        return f"gap {self.seed}"
+
+
+@dataclass(frozen=True)
+class World:
+    """One life, looked at for its gap.
+
+    `scored` are positions of the requests that every stage is scored on, `period` the period of
+    each and `chosen` the periods looked at. `labelled` are all requests with a label, whenever.
+    """
+
+    life: Replayed
+    setting: Setting
+    periods: Periods
+    chosen: Ints
+    scored: Ints
+    period: Ints
+    labelled: Ints
+
+    @property
+    def history(self) -> History:
+        """The history of the life."""
+        return self.life.history
+
+    @property
+    def value(self) -> Floats:
+        """The label of each request."""
+        return self.history.outcomes.value
+
+    @cached_property
+    def day(self) -> Ints:
+        """The civil day of each request."""
+        return civil_days(self.history.requests.fired, zone_of(self.history.system))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return names(self.history.requests).to_list()
+
+    @cached_property
+    def row_fold(self) -> Ints:
+        """The fold of each request, drawn for each by itself."""
+        return by_row(self._names, self.setting.folds, f"{self.setting.salt} rows")
+
+    @cached_property
+    def day_fold(self) -> Ints:
+        """The fold of each request, the same for all of a day."""
+        return by_block(self.day, self.setting.folds, f"{self.setting.salt} days")
+
+    @cached_property
+    def lot(self) -> Hashes:
+        """The lot of each request, by which samples are drawn."""
+        return hashed(self._names, f"{self.setting.salt} sample")
+
+    @cached_property
+    def fresh(self) -> History:
+        """The same system answering each request with features as of its moment."""
+        return _served(self.history, Online())
+
+    @cached_property
+    def aligned(self) -> History:
+        """The same system trained on features as old as those that it serves."""
+        serving = self.history.system.serving
+        if isinstance(serving, Online) or serving.trained == "aligned":
+            return self.history
+        return _served(self.history, replace(serving, trained="aligned"))
+
+    @cached_property
+    def notebook(self) -> Matrix:
+        """Features as a notebook makes them: last versions, by event time, as of the event."""
+        return _notebook(self.history)
+
+
+def world(life: Replayed, setting: Setting) -> World:
+    """What the stages are made of; only some of the periods where it has to be quick."""
+    history = life.history
+    fired, outcomes = history.requests.fired, history.outcomes
+    over = lived(life.start, int(fired[-1]), zone_of(history.system))
+    inside = np.arange(life.first, life.last)
+    last = max(int(fired[-1]) + 1, min(history.until, int(outcomes.due.max()) + 1))
+    labelled = outcomes.labelled(NEVER)
+    kept = outcomes.mature(last)[inside] & ~np.isnan(outcomes.value[inside])
+    scored = inside[kept & ~np.isnan(life.predictions[inside])]
+    period = slots(fired[scored], over.edges)
+    chosen = np.arange(len(over.edges) - 1)
+    if setting.quick and len(chosen) > QUICK_PERIODS:
+        middle = (np.arange(QUICK_PERIODS) + 0.5) / QUICK_PERIODS
+        chosen = (middle * len(chosen)).astype(np.int64)
+        scored, period = scored[np.isin(period, chosen)], period[np.isin(period, chosen)]
+    return World(life, setting, over, chosen, scored, period, labelled)
+
+
+def lived(start: int, last: int, zone: str) -> Periods:
+    """The periods of a life: the shortest of day, week, month ... of which it has at most 13.
+
+    The first begins with the life, months, quarters and years with the calendar.
+
+    >>> lived(0, 100 * 86_400_000_000, "UTC").words
+    'month'
+    """
+    for words, days, months in _STEPS:
+        edges = _edges(start, last, zone, days, months)
+        if len(edges) - 1 <= MOST_PERIODS or words == "year":
+            return Periods(words, np.array(edges, dtype=np.int64))
+    raise AssertionError
+
+
+def _edges(start: int, last: int, zone: str, days: int, months: int) -> list[int]:
+    place = ZoneInfo(zone)
+    day, edges = moment(start).astimezone(place).date(), [start]
+    while edges[-1] <= last:
+        day = day + timedelta(days=days) if days else _later(day, months)
+        edges.append(first_instant(day, time(0), place))
+    edges[-1] = last + 1
+    return edges
+
+
+def _later(day: date, months: int) -> date:
+    """The first day of the next month, quarter or year."""
+    number = (day.year * 12 + day.month - 1) // months * months + months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def _served(history: History, serving: Serving) -> History:
+    if history.system.serving == serving:
+        return history
+    return History(history.system.but(serving=serving), history.tables, history.until)
+
+
+def _notebook(history: History) -> Matrix:
+    """Features of every request with availability replaced by event time.
+
+    The moment is the request's own event time, or that of the question where it comes later: an
+    idealisation never knows less.
+    """
+    tables = {name: _at_event_time(table) for name, table in history.tables.items()}
+    asked, as_of = history.requests.frame, history.requests.fired
+    table = history.tables[history.asked]
+    name = time_of(table.table.row)
+    if not isinstance(history.system.requests, Ticks) and name is not None:
+        keys = list(table.table.keys)
+        rows = visible_row(table, keys, asked.select(keys), np.full(asked.height, NEVER))
+        if (rows >= 0).all():  # as corrected later; a key that was taken back has no last version
+            asked = table.frame[rows]
+        as_of = np.maximum(as_of, asked[name].cast(int).to_numpy())
+    found = answer(plan(history.system.features.columns), asked, as_of, tables, own=history.asked)
+    return matrix(found)
+
+
+def _at_event_time(table: Versions) -> Versions:
+    """The last version of each row, as if it had been known when it happened."""
+    last = table.take(table.known_until == NEVER)
+    known = np.full(len(last), ALWAYS) if isinstance(table.table, Reference) else last.event_time
+    return replace(last, known_from=known)
+
+
+def sized(world: World, period: int) -> int:
+    """How many rows the life had to train on when a period began."""
+    return len(world.fresh.training_rows(trigger(world, period)))
+
+
+def trigger(world: World, period: int) -> int:
+    """The moment at which a period begins."""
+    return int(world.periods.edges[period])
+
+
+def reseeded(model: Any) -> Any:
+    """The estimator with another seed, wherever it or a step of it has one."""
+    from sklearn.base import clone  # pyright: ignore[reportUnknownVariableType]
+
+    other: Any = clone(model)  # pyright: ignore[reportUnknownArgumentType]
+    seeds = {
+        name: (value if isinstance(value, int) else 0) + 1
+        for name, value in other.get_params(deep=True).items()
+        if name.rpartition("__")[2] in ("random_state", "seed", "random_seed")
+    }
+    return other.set_params(**seeds) if seeds else other

@@ -33,6 +33,7 @@ main{max-width:1136px;margin:0 auto;padding:44px 0 64px}
  main{max-width:688px;padding:0}section,figure,tr{break-inside:avoid}
  .scroll{overflow:visible}details::details-content{content-visibility:visible;display:block}}
 """
+"""The style of a page around what stands in `.asof`."""
 
 
 def page(life: Life) -> str:
@@ -128,4 +129,5 @@ def keep(text: str) -> str:
 
 
 def template(name: str) -> Template:
+    """A template of this folder."""
     return _templates().get_template(name)

@@ -32,7 +32,7 @@ class Table:
     barred: int = 0
 
 
-def _table(name: str, columns: str, rows: Sequence[tuple[str, ...]], what: str) -> Table:
+def tabulated(name: str, columns: str, rows: Sequence[tuple[str, ...]], what: str) -> Table:
     """A table whose heads stand in `columns`, `|` between them, `>` before those of numbers.
 
     A column with the same text in every row becomes a note; an empty one is left out.
@@ -88,7 +88,7 @@ def series(life: Life, found: Findings) -> Table:
         f"|>{life.metric.words}|>95% interval|>against served|>its interval|"
         f">served ahead, {life.slot_words}s|>rows"
     )
-    return _table("What was served and what might have been", columns, rows, "rows")
+    return tabulated("What was served and what might have been", columns, rows, "rows")
 
 
 def slots(life: Life) -> Table:
@@ -118,7 +118,7 @@ def slots(life: Life) -> Table:
         f"|>open|state|>served|>95% interval{names}"
     )
     return replace(
-        _table("The figures as a table", columns, rows, f"{life.slot_words}s"),
+        tabulated("The figures as a table", columns, rows, f"{life.slot_words}s"),
         opens="The figures as a table",
     )
 
@@ -135,7 +135,7 @@ def decisions(life: Life) -> Table:
         for each in life.decisions
     ]
     columns = f"when, {numbers.place(life.zone)}|decision|why|evidence"
-    return _table("Decisions", columns, rows, "decisions")
+    return tabulated("Decisions", columns, rows, "decisions")
 
 
 def models(life: Life) -> Table:
@@ -145,7 +145,7 @@ def models(life: Life) -> Table:
         f"model|trained as of, {numbers.place(life.zone)}|served from|until|>rows|>answers"
         "|>CPU of the fit|became|why"
     )
-    return _table("Models", columns, rows, "models")
+    return tabulated("Models", columns, rows, "models")
 
 
 def _model(model: ModelFact, life: Life) -> tuple[str, ...]:
@@ -181,7 +181,7 @@ def sources(life: Life) -> Table:
     columns = (
         f"table|>files|>rows|>versions|earliest event, {numbers.place(life.zone)}|latest event"
     )
-    return _table("Tables read", columns, rows, "tables")
+    return tabulated("Tables read", columns, rows, "tables")
 
 
 def quarantine(life: Life) -> Table:
@@ -191,13 +191,13 @@ def quarantine(life: Life) -> Table:
         for each in life.sources
         for why, rows in sorted(each.quarantined, key=lambda item: -item[1])
     ]
-    return _table("Quarantine", "table|reason|>rows", rows, "reasons")
+    return tabulated("Quarantine", "table|reason|>rows", rows, "reasons")
 
 
 def features(life: Life) -> Table:
     """Every column as it was served, with its missing share."""
     rows = [_feature(each) for each in life.features]
-    table = _table(
+    table = tabulated(
         "Features", "feature|kind|>missing|>distinct|>mean|>least|>greatest", rows, "features"
     )
     if len(table.rows) < len(rows) or "missing" not in table.heads:
@@ -231,7 +231,7 @@ def cost(life: Life, found: Findings) -> Table:
     ]
     if found.total_cpu_seconds is not None:
         rows.append(("the whole run", "", numbers.cpu(found.total_cpu_seconds)))
-    return _table("Cost", "|>number|>CPU", rows, "rows")
+    return tabulated("Cost", "|>number|>CPU", rows, "rows")
 
 
 def _level(figure: Figure, print_as: numbers.Scale) -> str:

@@ -65,8 +65,8 @@ def spans(
     if not found.trouble:
         made += [*_table(life, width), []]
     for sentence in words.two_sentences(life, found):
-        made += _wrapped(sentence, width)
-    return [*made, *_ways_on(report, then)]
+        made += wrapped(sentence, width)
+    return [*made, *ways_on(report, then)]
 
 
 # --- facts ---------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def _block(value: float | None, low: float, high: float) -> str:
 # --- sentences and ways on -----------------------------------------------------------------------
 
 
-def _wrapped(sentence: words.Said, width: int) -> Iterator[list[Span]]:
+def wrapped(sentence: words.Said, width: int) -> Iterator[list[Span]]:
     """A sentence over lines, its strong part still strong."""
     whole, start = str(sentence), len(sentence.before)
     stop = start + len(sentence.strong)
@@ -245,7 +245,8 @@ def _wrapped(sentence: words.Said, width: int) -> Iterator[list[Span]]:
         at += len(line)
 
 
-def _ways_on(report: str, then: Sequence[tuple[str, str]]) -> Iterator[list[Span]]:
+def ways_on(report: str, then: Sequence[tuple[str, str]]) -> Iterator[list[Span]]:
+    """Where the report is, and commands with what each shows."""
     if report:
         yield []
         yield [("✓", "good"), (" report   ", ""), (report, "command")]

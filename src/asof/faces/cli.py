@@ -181,9 +181,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("Interrupted; nothing half done was kept. Run it again to go on.")
         return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # the reader has gone, as `head` does: it has read enough
+        _stdout_refuses()
     except OSError as error:
-        at = f"\n  found: {error.filename}" if error.filename else ""
-        _say(f"The disk or a file refused: {error.strerror or error}.{at}")
+        at = error.filename or ("standard output" if _stdout_refuses() else "no file was named")
+        _say(
+            f"The disk or a file refused: {error.strerror or error}.\n  found: {at}\n"
+            "  Make room or give leave, and run it again; nothing half done was kept."
+        )
         return int(ExitCode.REFUSED)
     except Exception:  # noqa: BLE001  what nobody foresaw is kept whole, in a file
         from asof.faces.faults import keep_traceback
@@ -194,20 +199,20 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _flush() -> None:
-    """Write out what was said, while it can still be told that it could not be written.
-
-    A reader that has gone, as `head` does, has read enough.
-    """
+    """Write out what was said, while it can still be told that it could not be written."""
     stdout = cast("TextIO | None", sys.stdout)
-    if stdout is None:
-        return
-    try:
+    if stdout is not None:
         stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())  # or leaving tries again
-        if not isinstance(error, BrokenPipeError):
-            error.filename = "standard output"
-            raise
+
+
+def _stdout_refuses() -> bool:
+    """Whether it is stdout that cannot be written; what waits for it is given up."""
+    try:
+        _flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or leaving tries again
+        return True
+    return False
 
 
 def _say(words: str) -> None:

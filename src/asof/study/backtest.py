@@ -28,9 +28,6 @@ from asof.study.facts import Life
 from asof.study.findings import document
 from asof.study.life import life_facts, predictions_frame
 
-FILES = ("report.html", "facts.json", "messages.jsonl", "predictions.parquet")
-"""What a report's folder holds."""
-
 
 @dataclass(frozen=True)
 class Backtest:
@@ -95,6 +92,8 @@ class Backtest:
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+            if old.exists() and not folder.exists():
+                old.rename(folder)
             shutil.rmtree(old, ignore_errors=True)
         return folder / "report.html"
 
@@ -103,8 +102,10 @@ def require_ours(folder: Path) -> None:
     """Raise a `UsageError` if a folder holds anything but a report, which may be replaced."""
     if not folder.is_dir():
         return
-    other = sorted(each.name for each in folder.iterdir() if each.name not in FILES)
-    if other:
+    there = list(folder.iterdir())
+    other = sorted(each.name for each in there)
+    report = {"report.html", "facts.json"} <= set(other) and all(each.is_file() for each in there)
+    if other and not report:
         raise UsageError(
             f"{folder} holds other files, and a report takes the place of the whole folder.",
             found=", ".join(other[:5]),

@@ -1,0 +1,200 @@
+"""From a history to its lattice: which fits are needed, which predictions, and what they lose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.lattice import Lattice, Scored, firsts, lattice, memory
+from asof.compute.metric import Metric, metric
+from asof.compute.schedule import moments
+from asof.declare.policies import BatchPredictions
+from asof.declare.schedules import Periodic
+from asof.engine.history import History
+from asof.engine.kept import Answered, Ask, KeptFits, Progress, Training, training
+from asof.engine.replay import start_of
+from asof.errors import UsageError
+from asof.units import DAY, Duration
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Times = NDArray[np.int64]
+
+MOST_LOOKS = 800
+"""More looks than these make a lattice that no memory holds."""
+
+
+def looks_of(history: History, every: Duration | None = None) -> Times:
+    """The moments at which a model is fitted: the start, and those of the declared schedule.
+
+    A system that retrains by no clock is looked at `every` week, or as stated.
+
+    Raises:
+        UsageError: there would be more than 800.
+    """
+    system, start = history.system, start_of(history.system, history)
+    stop = int(history.requests.fired[-1]) + 1
+    schedule = system.retraining if every is None else Periodic(every)
+    found = moments(schedule, start + 1, stop, anchor=start)
+    if every is None and not len(found):
+        found = moments(Periodic(Duration(7 * DAY)), start + 1, stop, anchor=start)
+    if len(found) >= MOST_LOOKS:
+        raise UsageError(
+            f"{len(found) + 1:,} looks are too many: a model is fitted at each of them.",
+            found=f"at most {MOST_LOOKS:,}",
+            mend="Compare on a coarser grid: --every 7 looks each seven days.",
+        )
+    return np.append(np.array([start], dtype=np.int64), found)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a lattice needs: a fit for each look, predictions for the requests scored after it.
+
+    `rows` are the positions of the scored requests; `delay` is from a trigger to its promotion,
+    `takes` of it the training. `early` marks the requests of runs before the first model, which
+    get its fallback.
+    """
+
+    history: History
+    looks: Times
+    takes: int
+    delay: int
+    rows: Ints
+    scored: Scored
+    early: NDArray[np.bool_]
+
+    @cached_property
+    def first(self) -> Ints:
+        """The first scored request that the model of each look may serve."""
+        return firsts(self.scored.chosen, self.looks, self.delay)
+
+    @cached_property
+    def trainings(self) -> tuple[Training, ...]:
+        """What the model of each look is trained on."""
+        return tuple(training(self.history, int(at)) for at in self.looks)
+
+    @property
+    def memory(self) -> int:
+        """How many bytes the lattice will take."""
+        return memory(self.first, len(self.rows))
+
+    @property
+    def label(self) -> Floats:
+        """The labels of the scored requests."""
+        return self.history.outcomes.value[self.rows]
+
+    @property
+    def prior(self) -> float:
+        """The constant prediction: what the first model's training rows say on average."""
+        label = self.trainings[0].label
+        return float(label.mean()) if len(label) else float("nan")
+
+    @cached_property
+    def served(self) -> NDArray[np.bool_]:
+        """Which of the scored requests a model predicts; the others get the fallback."""
+        return self.history.serving.covered[self.rows] & ~self.early
+
+    def asks(self, model: Any = None) -> list[Ask]:
+        """The predictions wanted of each fit, of another estimator if one is given."""
+        matrix = self.history.serving.matrix
+        trainings = [
+            each if model is None else replace(each, model=model) for each in self.trainings
+        ]
+        return [
+            Ask(each, matrix, self.rows[first:][self.served[first:]])
+            for each, first in zip(trainings, self.first, strict=True)
+        ]
+
+    def predictions(self, answers: Sequence[Answered]) -> list[Floats | None]:
+        """What each fit predicts, the fallback filled in; None where it failed."""
+        serving = self.history.system.serving
+        stated = serving.otherwise if isinstance(serving, BatchPredictions) else None
+        found: list[Floats | None] = []
+        for answer, first, trained in zip(answers, self.first, self.trainings, strict=True):
+            if answer.failure:
+                found.append(None)
+                continue
+            otherwise = float(trained.label.mean()) if stated is None else stated
+            each = np.full(len(self.rows) - first, otherwise, dtype=np.float64)
+            each[self.served[first:]] = answer.predictions
+            found.append(each)
+        return found
+
+
+def plan(history: History, looks: Times, *, approval: int = 0) -> Plan:
+    """What the lattice of a history needs, the models of `looks` promoted `approval` later."""
+    outcomes, fired = history.outcomes, history.requests.fired
+    takes = history.system.training_takes.microseconds
+    delay = takes + approval
+    promoted = int(looks[0]) + delay
+    # The moment of the report: as of it labels are counted, as in the report of a backtest.
+    as_of = max(int(fired[-1]) + 1, min(history.until, int(outcomes.due.max()) + 1))
+    rows = np.flatnonzero(outcomes.mature(as_of) & ~np.isnan(outcomes.value) & (fired >= promoted))
+    batch = isinstance(history.system.serving, BatchPredictions)
+    chosen = (history.serving.as_of if batch else fired)[rows]
+    scored = Scored(np.maximum(chosen, promoted), np.maximum(fired[rows], outcomes.due[rows]))
+    return Plan(history, looks, takes, delay, rows, scored, chosen < promoted)
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The predictions of a plan's fits, and the lattice where the metric is a mean.
+
+    `losses` of the lattice are oriented: less is better, whatever the metric. `failures` says why
+    fits failed.
+    """
+
+    plan: Plan
+    metric: Metric
+    predictions: tuple[Floats | None, ...]
+    lattice: Lattice | None
+    prior: Floats
+    failures: tuple[str, ...]
+    reused: int
+    predicted: int
+    fit_cpu: float
+    fitted_rows: int
+
+
+def gather(
+    wanted: Plan, kept: KeptFits, progress: Progress | None = None, model: Any = None
+) -> Gathered:
+    """Fit and predict what is not kept yet, and lay the losses out.
+
+    Raises:
+        MetricUndefined: the predictions are none that the metric can read.
+    """
+    answers = kept.answers(wanted.asks(model), progress)
+    predictions = wanted.predictions(answers)
+    measured = metric(wanted.history.system.measured)
+    y = wanted.label
+    found, prior = None, np.zeros(len(y))
+    if measured.is_mean:
+        losses = [
+            None if p is None else oriented(measured, y[first:], p)
+            for p, first in zip(predictions, wanted.first, strict=True)
+        ]
+        found = lattice(wanted.looks, wanted.delay, wanted.scored, losses)
+        prior = oriented(measured, y, np.full(len(y), wanted.prior))
+    fresh = [each for each in answers if each.fitted_now]
+    rows = [len(t.rows) for t, a in zip(wanted.trainings, answers, strict=True) if a.fitted_now]
+    return Gathered(
+        wanted, measured, tuple(predictions), found, prior,
+        tuple(each.failure for each in answers),
+        len(answers) - len(fresh), sum(each.predicted_now for each in answers),
+        sum(each.fit_cpu for each in fresh), sum(rows),
+    )  # fmt: skip
+
+
+def oriented(measured: Metric, y: Floats, p: Floats) -> Floats:
+    """The losses of single requests, less being better: accuracy becomes the share of mistakes."""
+    if not len(y):
+        return np.empty(0, dtype=np.float64)
+    terms = measured.losses(y, p)
+    return terms if measured.lower_is_better else 1.0 - terms

@@ -50,6 +50,82 @@ def backtest(
 
 @cli.command()
 @SYSTEM
+@JSON
+@QUIET
+@click.option(
+    "--features",
+    default="1h,6h,nightly",
+    show_default=True,
+    metavar="LIST",
+    help="How often features are refreshed: 30min, 6h, nightly, nightly@ZONE.",
+)
+@click.option(
+    "--predictions",
+    default="nightly",
+    show_default=True,
+    metavar="LIST",
+    help="How often predictions are made beforehand.",
+)
+@click.option("--max-loss", type=float, help="The loss against online that is acceptable.")
+@click.option("--max-cost", type=float, help="CPU milliseconds for a thousand useful predictions.")
+@click.option("--quick", is_flag=True, help="The first third of the life's days alone.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
+@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
+@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+def serving(
+    system: str,
+    *,
+    features: str,
+    predictions: str,
+    max_loss: float | None,
+    max_cost: float | None,
+    quick: bool,
+    as_json: bool,
+    quiet: bool,
+    out: str | None,
+    draws: int,
+    workers: int | None,
+) -> None:
+    """Batch or real time: answer the same requests in several modes, and say what each loses."""
+    from asof.faces.serving import run
+
+    run(
+        system, features=features, predictions=predictions, max_loss=max_loss, max_cost=max_cost,
+        quick=quick, as_json=as_json, quiet=quiet, out=out, draws=draws, workers=workers,
+    )  # fmt: skip
+
+
+@cli.command()
+@SYSTEM
+@JSON
+@QUIET
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
+@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
+@click.option("--seeds", default=1, show_default=True, help="Draw fits and folds anew so often.")
+@click.option("--quick", is_flag=True, help="Look at two periods of the life, with three folds.")
+@click.option("--limit", type=float, help="Leave with status 1 if production loses more than this.")
+@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+def gap(
+    system: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    out: str | None,
+    draws: int,
+    seeds: int,
+    quick: bool,
+    limit: float | None,
+    workers: int | None,
+) -> None:
+    """Why production is not what a notebook promised, one idealisation after another."""
+    from asof.faces.gap import Options, run
+
+    options = Options(draws=draws, seeds=seeds, quick=quick, limit=limit, workers=workers)
+    run(system, options, as_json=as_json, quiet=quiet, out=out)
+
+
+@cli.command()
+@SYSTEM
 @click.argument("table", required=False)
 @click.argument("file", required=False, type=click.Path(exists=True))
 @JSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from asof.compute.overlap import overlap
 from asof.compute.split import sample
@@ -40,7 +41,10 @@ def diagnosis(world: World, draws: int) -> DiagnosisFact:
     rows = np.concatenate([_evenly(world, before, most), _evenly(world, after, most)])
     second = np.isin(rows, after)
     seen = world.fresh.serving.matrix
-    found = overlap(seen.values[rows], second, world.day[rows], seen.names, draws=min(draws, 400))
+    with threadpool_limits(1):  # several threads in one small fit cost more than they bring
+        found = overlap(
+            seen.values[rows], second, world.day[rows], seen.names, draws=min(draws, 400)
+        )
     auc = Figure(found.auc.value, found.auc.low, found.auc.high, found.auc.n, found.auc.why)
     return DiagnosisFact(
         _verdict(auc, found.effective_days, found.effective_rows),

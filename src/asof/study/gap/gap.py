@@ -75,13 +75,13 @@ class Gap:
 
     def html(self) -> str:
         """The report as one self-contained page."""
-        from asof.study.report.gap_page import page
+        from asof.study.gap.page import page
 
         return page(self.facts)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from asof.study.report.gap_page import fragment
-        from asof.study.report.gap_terminal import lines
+        from asof.study.gap.page import fragment
+        from asof.study.gap.terminal import lines
 
         return {"text/plain": "\n".join(lines(self.facts)), "text/html": fragment(self.facts)}
 

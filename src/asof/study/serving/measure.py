@@ -1,0 +1,134 @@
+"""One mode replayed: its answers, the age of its features, its waste, its CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.baseline import prior
+from asof.compute.evaluate import evaluate
+from asof.compute.schedule import moments
+from asof.declare.policies import BatchPredictions
+from asof.declare.sources import Ticks
+from asof.engine.history import History
+from asof.engine.kept import KeptFits
+from asof.engine.replay import Progress, Replayed, replay
+from asof.errors import EstimatorError
+from asof.study.facts import Coverage
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+WARM = 200
+"""Requests whose features are computed once before anything is measured: the first use of the
+kernel loads it, and that is no cost of a mode."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a replay of one mode showed.
+
+    `predictions` are those of the life's requests, in their order, NaN where none was made; empty
+    where the mode could not be replayed at all, and `why` says it. `ages` are those of the features
+    of the requests that were covered, in microseconds. CPU is in seconds, for `answers` answers.
+    `nothing` is the constant answer of the training rows of the first model, NaN where none served.
+    """
+
+    predictions: Floats
+    coverage: Coverage
+    ages: Times
+    made: int | None
+    used: int | None
+    cpu_seconds: float
+    answers: int
+    fits: int
+    reused: int
+    fit_cpu_seconds: float
+    nothing: float
+    why: str = ""
+
+
+def measure(
+    history: History,
+    kept: KeptFits,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Measured:
+    """Replay the life of one mode. An estimator that fails makes no figure, but a reason."""
+    history.seen(history.requests.take(np.arange(min(WARM, len(history)))))
+    _ = history.serving  # before training asks for more: what is measured is serving's own
+    per_request = history.meter.seconds / len(history)
+    try:
+        life = replay(history, workers=workers, progress=progress, kept=kept)
+    except EstimatorError as error:
+        return _failed(history, error.what)
+    inside = slice(life.first, life.last)
+    coverage = _coverage(life)
+    if not coverage.served + coverage.fallback:
+        reasons = [fit.reason.splitlines()[0] for fit in life.fits.values() if fit.reason]
+        return replace(_failed(history, reasons[-1] if reasons else "no model"), fits=len(reasons))
+    covered = history.serving.covered[inside] & ~life.fallback[inside]
+    ages = history.requests.fired[inside] - history.serving.as_of[inside]
+    made = _made(life)
+    return Measured(
+        predictions=life.predictions[inside],
+        coverage=coverage,
+        ages=ages[covered & (life.models[inside] >= 0)],
+        made=made,
+        used=None if made is None else coverage.served,
+        cpu_seconds=per_request * coverage.served + life.predict_cpu_seconds,
+        answers=coverage.served,
+        fits=len(life.fits),
+        reused=sum(fit.cpu_seconds == 0 for fit in life.fits.values()),
+        fit_cpu_seconds=sum(fit.cpu_seconds for fit in life.fits.values()),
+        nothing=_nothing(life),
+    )
+
+
+def _failed(history: History, why: str) -> Measured:
+    empty = np.empty(0, dtype=np.float64)
+    nobody = Coverage(len(history), 0, 0, len(history))
+    no_time = np.empty(0, dtype=np.int64)
+    return Measured(empty, nobody, no_time, None, None, 0.0, 0, 0, 0, 0.0, float("nan"), why)
+
+
+def _coverage(life: Replayed) -> Coverage:
+    inside = slice(life.first, life.last)
+    unanswered = int((life.models[inside] < 0).sum())
+    fallback = int((life.fallback[inside] & (life.models[inside] >= 0)).sum())
+    asked = life.last - life.first
+    return Coverage(asked, asked - fallback - unanswered, fallback, unanswered)
+
+
+def _nothing(life: Replayed) -> float:
+    """The rate, or mean, of the rows that the first model in service was trained on."""
+    models = life.models[life.first : life.last]
+    answered = models[models >= 0]
+    trigger = life.fits[f"m{answered[0]}"].trigger
+    value = life.history.outcomes.value[life.history.training_rows(trigger)]
+    return prior(value, task=life.history.system.task)
+
+
+def _made(life: Replayed) -> int | None:
+    """How many predictions the runs of the life made; None where nothing is made beforehand."""
+    history, system = life.history, life.history.system
+    serving = system.serving
+    if not isinstance(serving, BatchPredictions):
+        return None
+    last = int(history.requests.fired[life.last - 1]) + 1
+    at = moments(serving.schedule, life.start, last)
+    table, ahead = history.tables[history.asked], serving.ahead.microseconds
+    if isinstance(system.requests, Ticks):
+        ticks = moments(system.requests.schedule, life.start, last + ahead)
+        coming = np.searchsorted(ticks, at + ahead) - np.searchsorted(ticks, at)
+        rows = [int(table.visible(int(run)).sum()) for run in at]
+        return int(np.dot(rows, coming))
+    planned = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
+    # A run at R predicts the version that is visible then and is to be asked in [R, R + ahead).
+    first = np.maximum(table.known_from, planned - ahead) + 1
+    stop = np.minimum(table.known_until, planned) + 1
+    counted = np.searchsorted(at, stop) - np.searchsorted(at, first)
+    return int(np.maximum(counted, 0).sum())

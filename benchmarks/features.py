@@ -75,7 +75,9 @@ def asof(folder: Path, out: Path, wanted: tuple[str, ...]) -> None:
 
     arrays = {name: column(name) for name in ("key", "amount", *coded)}
     times = column("event_time").view(np.int64)
-    order = rank_order(times, times, list(arrays.values()), group=arrays["key"])
+    order = rank_order(
+        times, times, lambda tied: [each[tied] for each in arrays.values()], group=arrays["key"]
+    )
     if order is not None:
         times = times[order]
         arrays = {name: array[order] for name, array in arrays.items()}

@@ -51,7 +51,7 @@ def arranged(told: tuple[Row, ...]) -> tuple[Rows, list[Row]]:
     event_time = np.array([told[i].event_time for i in keep], dtype=np.int64)
     ranks = sorted({told[i].rank[2:] for i in keep})
     ties = np.array([ranks.index(told[i].rank[2:]) for i in keep], dtype=np.int64)
-    order = rank_order(event_time, available[keep], [ties])
+    order = rank_order(event_time, available[keep], lambda tied: [ties[tied]])
     if order is not None:
         keep = [keep[i] for i in order]
     rows = [told[i] for i in keep]

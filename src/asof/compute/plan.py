@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from asof.compute.codes import dense, match
 from asof.compute.evaluate import POLARS, evaluate
-from asof.compute.table import Versions
+from asof.compute.table import Versions, rank
 from asof.compute.window.ask import ask
 from asof.compute.window.contract import (
     NEVER,
@@ -200,6 +200,9 @@ def _windows(
     inputs = _inputs(work)
     spans = sorted({(fact.span.start, fact.span.stop) for fact in facts.values()})
     row_groups, asked_groups = _groups(work, rows, asked)
+    order = rank(rows, row_groups)
+    if order is not None:
+        rows, row_groups = rows.take(order), row_groups[order]
     row_keys, asked_keys = _own_keys(rows, asked) if own else (None, None)
     answers = ask(
         Rows(

@@ -24,7 +24,7 @@ Times = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions of a table's rows that are not withdrawals, in rank order.
+    """The versions of a table's rows that are not withdrawals, by event time and availability.
 
     A version is visible as of T when `known_from < T <= known_until`. `frame` holds the declared
     columns; moments are microseconds since 1970-01-01 UTC. Rows of a reference table have event
@@ -46,7 +46,7 @@ class Versions:
         return (self.known_from < at) & (at <= self.known_until)
 
     def take(self, rows: NDArray[Any]) -> Versions:
-        """Some of the versions: positions in rank order, or a mask."""
+        """Some of the versions: positions, or a mask."""
         frame = self.frame.filter(rows) if rows.dtype == np.bool_ else self.frame[rows]
         return Versions(
             self.table,
@@ -77,7 +77,7 @@ def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     taken = np.arange(stored.height, dtype=np.int32)
     found = Versions(table, stored.select(columns), event_time, known_from, until, taken)
     found = found if keep.all() else found.take(keep)
-    order = _rank(found)
+    order = rank_order(found.event_time, found.known_from)
     return found if order is None else found.take(order)
 
 
@@ -110,16 +110,18 @@ def content(frame: pl.DataFrame, columns: Sequence[str]) -> Times:
     return found["code_"].cast(pl.Int64).to_numpy()
 
 
-def _rank(found: Versions) -> NDArray[np.int64] | None:
+def rank(found: Versions, group: NDArray[np.int32]) -> NDArray[np.int64] | None:
     """The order by event time, availability, key and content; None where rows have it already.
 
-    Two versions of one key are never visible together, so content decides only between rows
-    without a key.
+    Only rows of one group are told apart (LAW 3b). Two versions of one key are never visible
+    together, so content decides only between rows without a key.
     """
     columns = list(found.table.keys) or found.frame.columns
-    return rank_order(
-        found.event_time, found.known_from, [_sortable(found.frame[name]) for name in columns]
-    )
+
+    def ties(rows: NDArray[np.int64]) -> list[NDArray[Any]]:
+        return [_sortable(found.frame[name].gather(rows)) for name in columns]
+
+    return rank_order(found.event_time, found.known_from, ties, group)
 
 
 def _sortable(column: pl.Series) -> NDArray[Any]:

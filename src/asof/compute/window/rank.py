@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,24 @@ import numpy.typing as npt
 from asof.compute.window.contract import Moments
 from asof.compute.window.grouping import in_order
 
+Ties = Callable[[Moments], Sequence[npt.NDArray[Any]]]
+
 
 def rank_order(
     event_time: Moments,
     known_from: Moments,
-    ties: Sequence[npt.NDArray[Any]],
+    ties: Ties | None = None,
     group: npt.NDArray[Any] | None = None,
 ) -> Moments | None:
     """The order by event time, then availability, then `ties`; None if the rows stand in it.
 
-    `ties` are arrays that sort as the key and then the content do (codes, numbers), the most
-    telling first; they are read only for rows with equal times. Rows that are equal in all of
+    Without `ties` rows of equal times keep their order. `ties` gives, for the positions of the rows with equal times, arrays that sort as the key and
+    then the content do (codes, numbers), the most telling first. Rows that are equal in all of
     them keep their order, which no value depends on. With `group`, rows of different groups need
     no order between them: where none of one group are tied, rows are left as they stand.
 
-    >>> rank_order(np.array([2, 1, 1]), np.array([5, 9, 9]), [np.array([0, 8, 7])]).tolist()
+    >>> key = np.array([0, 8, 7])
+    >>> rank_order(np.array([2, 1, 1]), np.array([5, 9, 9]), lambda rows: [key[rows]]).tolist()
     [2, 1, 0]
     """
     order: Moments | None = None
@@ -37,7 +40,7 @@ def rank_order(
         event_time = event_time[order]
         known_from = known_from[order]
     equal = (event_time[1:] == event_time[:-1]) & (known_from[1:] == known_from[:-1])
-    if not ties or not equal.any():
+    if ties is None or not equal.any():
         return order
     tied = np.zeros(len(event_time), dtype=np.bool_)
     tied[1:] |= equal
@@ -47,7 +50,7 @@ def rank_order(
     times = (known_from[places], event_time[places])
     if group is not None and not _meet(group[rows], times):
         return order
-    within = (*(tie[rows] for tie in reversed(ties)), *times)
+    within = (*reversed(ties(rows)), *times)
     if order is None:
         order = np.arange(len(event_time), dtype=np.int64)
     order[places] = rows[np.lexsort(within)]

@@ -28,7 +28,7 @@ MOST_DRIVERS = 5
 
 def diagnosis(world: World, draws: int) -> DiagnosisFact:
     """How the rows before the life differ from those served, and whether that can be divided."""
-    before = world.fresh.training_rows(world.life.start)
+    before = world.trained(world.life.start)
     after = world.scored
     days = (len(np.unique(world.day[before])), len(np.unique(world.day[after])))
     counts = (len(before), days[0], len(after), days[1])
@@ -40,7 +40,7 @@ def diagnosis(world: World, draws: int) -> DiagnosisFact:
     most = QUICK_ROWS if world.setting.quick else ROWS
     rows = np.concatenate([_evenly(world, before, most), _evenly(world, after, most)])
     second = np.isin(rows, after)
-    seen = world.fresh.serving.matrix
+    seen = world.fresh.matrix
     with threadpool_limits(1):  # several threads in one small fit cost more than they bring
         found = overlap(
             seen.values[rows], second, world.day[rows], seen.names, draws=min(draws, 400)

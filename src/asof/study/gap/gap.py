@@ -313,7 +313,7 @@ def _facts(
 
 def _constant(here: World, measured: Metric, draws: int) -> Figure:
     """No model at all: the rate, or mean, of the rows before the life."""
-    rows = here.fresh.training_rows(here.life.start)
+    rows = here.trained(here.life.start)
     if not len(rows):
         return Figure.missing("there is no labelled row before the life", len(here.scored))
     y, day = here.value[here.scored], here.day[here.scored]

@@ -90,7 +90,7 @@ def draw(facts: GapFacts, width: float) -> str:
 def _place(width: float) -> Place:
     if width < SIDE_BY_SIDE:
         return Place(wide=False, left=4, right=width - 4, room=width, tall=74)
-    room = 330.0 if width > 900 else 214.0
+    room = 330.0 if width > 900 else 224.0
     right = width - (172 if width > 900 else 150)
     return Place(wide=True, left=room + 14, right=right - 48, room=room, tall=52)
 
@@ -110,7 +110,7 @@ def _rows(facts: GapFacts) -> Iterator[Row]:
             levels[stage.key], stage.step, facts.worsens(stage.step),
         )  # fmt: skip
     level = last.level.value or 0.0
-    yield Row(words.LABELS["end"], facts.serving, None, level, None, 0)
+    yield Row(words.LABELS["end"], "what was served", None, level, None, 0)
 
 
 def _second(facts: GapFacts, stage: StageFact) -> str:
@@ -186,9 +186,9 @@ def _row(
 ) -> None:
     """One row: words, a diamond or a bar with its whisker, figures."""
     figure = words.scale(facts)
-    room = place.room if place.wide else width - 118
-    sheet.text(0, y + 20, text.shorten(row.name, room, 13, bold=True), "b")
-    sheet.text(0, y + 37, text.shorten(row.second, room), "")
+    first, second = (place.room,) * 2 if place.wide else (width - 64, width - 124)
+    sheet.text(0, y + 20, text.shorten(row.name, first, 13, bold=True), "b")
+    sheet.text(0, y + 37, text.shorten(row.second, second), "")
     middle = y + (26 if place.wide else 59)
     if row.step is None:
         x = axis(row.stop)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from asof.compute.matrix import Matrix
 from asof.compute.split import sample
 from asof.declare.policies import BatchPredictions, Online
-from asof.engine.history import History, Seen
+from asof.engine.history import Seen
 from asof.engine.kept import Answered, Ask, KeptFits, Progress, Training
 from asof.study.gap.world import World, sized, trigger
 
@@ -80,18 +80,17 @@ def stages(world: World) -> list[Stage]:
     serving = world.history.system.serving
     found = [
         _folds(world, "notebook", world.notebook),
-        _folds(world, "available", world.fresh.serving.matrix),
+        _folds(world, "available", world.fresh.matrix),
         _sized(world, "size", world.row_fold),
         _blocks(world),
-        _split(world, "past", world.fresh, world.fresh.serving, _asked_before(world)),
-        _split(world, "mature", world.fresh, world.fresh.serving, world.fresh.training_rows),
+        _split(world, "past", world.fresh, world.fresh, _asked_before(world)),
+        _split(world, "mature", world.fresh, world.fresh, world.trained),
     ]
     if not isinstance(serving, Online):
-        aligned = world.aligned
-        found.append(_split(world, "stale", aligned, aligned.serving, aligned.training_rows))
+        served = world.history.serving
+        found.append(_split(world, "stale", served, served, world.trained_served))
         if serving.trained == "fresh":
-            here = world.history
-            found.append(_split(world, "skew", here, here.serving, here.training_rows))
+            found.append(_split(world, "skew", world.fresh, served, world.history.training_rows))
     return found
 
 
@@ -178,7 +177,7 @@ def _folds(world: World, key: str, seen: Matrix) -> Stage:
 
 def _sized(world: World, key: str, fold: Ints) -> Stage:
     """Folds again, period by period, with as many random rows as the life had to train on."""
-    seen = world.fresh.serving.matrix
+    seen = world.fresh.matrix
     parts: list[Part] = []
     short = 0
     for period in world.chosen:
@@ -219,36 +218,41 @@ def _asked_before(world: World) -> Callable[[int], Ints]:
 
 
 def _split(
-    world: World, key: str, history: History, served: Seen, rows: Callable[[int], Ints]
+    world: World, key: str, trained: Seen, served: Seen, rows: Callable[[int], Ints]
 ) -> Stage:
-    """Each period by a fit as of its beginning on `rows`, with the features of `history`."""
-    seen = history.training.matrix
+    """Each period by a fit as of its beginning on `rows` of `trained`, asked about `served`."""
     parts = [
-        _served(world, history, served, _training(world, seen, rows(at), at), places)
-        for at, places in _answering(world, history, served)
+        _served(world, served, _training(world, trained.matrix, rows(at), at), places)
+        for at, places in _answering(world, served)
     ]
     return Stage(key, tuple(parts))
 
 
-def _answering(world: World, history: History, served: Seen) -> Iterator[tuple[int, Ints]]:
+def _answering(world: World, served: Seen) -> Iterator[tuple[int, Ints]]:
     """The beginnings of periods, and the scored requests that a model of then answers.
 
     A prediction made by a run is that of the run's model, be the request in the period after.
     """
     period = world.period
-    if isinstance(history.system.serving, BatchPredictions):
+    if _by_runs(world, served):
         found = np.searchsorted(world.periods.edges, served.as_of[world.scored], side="right") - 1
         period = np.maximum(found, 0)
     for number in np.unique(period):
         yield trigger(world, int(number)), np.flatnonzero(period == number)
 
 
-def _served(world: World, history: History, served: Seen, training: Training, at: Ints) -> Part:
+def _by_runs(world: World, served: Seen) -> bool:
+    serving = world.history.system.serving
+    return isinstance(serving, BatchPredictions) and served is world.history.serving
+
+
+def _served(world: World, served: Seen, training: Training, at: Ints) -> Part:
     """What a model answers as it is served: those that no run could know get the fallback."""
-    serving, rows = history.system.serving, world.scored[at]
+    serving, rows = world.history.system.serving, world.scored[at]
     covered = served.covered[rows]
     otherwise = float(training.label.mean()) if len(training.label) else np.nan
-    if isinstance(serving, BatchPredictions):
+    if _by_runs(world, served):
         covered = covered & (served.as_of[rows] >= world.life.start)
-        otherwise = otherwise if serving.otherwise is None else serving.otherwise
+        declared = serving.otherwise if isinstance(serving, BatchPredictions) else None
+        otherwise = otherwise if declared is None else declared
     return Part(training, served.matrix, at, covered, otherwise)

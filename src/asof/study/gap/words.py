@@ -12,14 +12,16 @@ from asof.study.facts import Figure
 from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.report import numbers
 from asof.study.report.words import Said, because, each
+from asof.study.words import duration_words
+from asof.units import Duration
 
 TITLE = 90
 """The longest title, in characters."""
 
 LABELS = {
     "notebook": "In the notebook",
-    "available": "Only rows known when asked",
-    "size": "As many training rows as in life",
+    "available": "Only rows known by then",
+    "size": "As many rows as in life",
     "blocks": "Whole days held out",
     "past": "Train on the past only",
     "mature": "Labels only when mature",
@@ -51,14 +53,14 @@ def second(facts: GapFacts, stage: StageFact) -> str:
         return because(stage.level.why)
     period = facts.period_words
     return {
-        "notebook": f"{facts.folds} random folds, rows by event time",
-        "available": "the same folds, rows by availability",
-        "size": f"random rows, as many as each {period} began with",
-        "blocks": "no rows of one day on both sides",
+        "notebook": "random folds, by event time",
+        "available": "the same folds, by availability",
+        "size": f"as many as each {period} began with",
+        "blocks": "no day on both sides",
         "past": f"a fit {each(period)}, labels at once",
         "mature": _waited(facts),
-        "stale": _aged(facts),
-        "skew": "trained on features as of each request",
+        "stale": _old(facts),
+        "skew": "trained as of each request",
         "policy": _declared(facts, stage),
     }[stage.key]
 
@@ -79,15 +81,23 @@ def mark(facts: GapFacts, stage: StageFact) -> str:
 
 def _waited(facts: GapFacts) -> str:
     if facts.wait is None:
-        return "rows whose label is due"
-    return f"labels due {numbers.duration(facts.wait)} after the request"
+        return "rows whose label was due"
+    return f"due {duration_words(Duration(facts.wait))} after asked"
+
+
+def _old(facts: GapFacts) -> str:
+    return (
+        "as serving sees them"
+        if facts.age is None
+        else f"{numbers.duration(facts.age)} old at the median"
+    )
 
 
 def _aged(facts: GapFacts) -> str:
     serving = facts.serving.partition(", trained")[0]
     if facts.age is None:
         return serving
-    return f"{serving}: {numbers.duration(facts.age)} old at the median"
+    return f"{serving}: {_old(facts)}"
 
 
 def _declared(facts: GapFacts, stage: StageFact) -> str:
@@ -236,7 +246,7 @@ def _order(facts: GapFacts, stage: StageFact) -> Said:
         ),
         "stale": (
             "Refresh the features more often",
-            f": {_aged(facts)}, they cost {worth}.",
+            f" ({_aged(facts)}): their age costs {worth}.",
         ),
         "skew": (
             "Train and serve as of the same moment",
@@ -244,13 +254,15 @@ def _order(facts: GapFacts, stage: StageFact) -> Said:
         ),
         "policy": (
             "Refit more often",
-            (
-                f": refitting {facts.retraining.partition(',')[0]} costs {worth} against a fit "
-                f"each {period}."
-            ),
+            (f": {_policy(facts)} costs {worth} against a fit each {period}."),
         ),
     }[stage.key]
     return Said("", what, then)
+
+
+def _policy(facts: GapFacts) -> str:
+    words = facts.retraining.partition(",")[0]
+    return "never refitting" if words == "never" else f"a refit {words}"
 
 
 def _worth(facts: GapFacts, step: Figure) -> str:
@@ -345,8 +357,8 @@ def method(facts: GapFacts) -> list[str]:
     return [
         (
             f"Paired counterfactual replays of {facts.periods:,} {facts.period_words}s, "
-            f"{facts.folds} folds, {seeds}; the steps are taken in the order shown. Intervals: 95%, "
-            f"bootstrap over blocks of up to {facts.method.block}, "
+            f"{facts.folds} folds, {seeds}; the steps are taken in the order shown. "
+            f"Intervals: 95%, bootstrap over blocks of up to {facts.method.block}, "
             f"{numbers.many(facts.method.draws, 'draw')}; they take the fits as given."
         ),
         (

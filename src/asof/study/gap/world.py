@@ -20,10 +20,10 @@ from asof.compute.split import Hashes, by_block, by_row, hashed
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
 from asof.declare.kept import ALWAYS
-from asof.declare.policies import Online, Serving
+from asof.declare.policies import Online
 from asof.declare.rows import time_of
 from asof.declare.sources import Reference, Ticks
-from asof.engine.history import History
+from asof.engine.history import History, Seen
 from asof.engine.replay import Replayed
 from asof.study.periods import Periods, civil_days, zone_of
 
@@ -103,17 +103,24 @@ class World:
         return hashed(self._names, f"{self.setting.salt} sample")
 
     @cached_property
-    def fresh(self) -> History:
-        """The same system answering each request with features as of its moment."""
-        return _served(self.history, Online())
-
-    @cached_property
-    def aligned(self) -> History:
-        """The same system trained on features as old as those that it serves."""
+    def fresh(self) -> Seen:
+        """Features as of each request, whatever the declared serving is."""
         serving = self.history.system.serving
-        if isinstance(serving, Online) or serving.trained == "aligned":
-            return self.history
-        return _served(self.history, replace(serving, trained="aligned"))
+        if isinstance(serving, Online) or serving.trained == "fresh":
+            return self.history.training
+        system = self.history.system.but(serving=Online())
+        return History(system, self.history.tables, self.history.until).serving
+
+    def trained(self, at: int) -> Ints:
+        """What the life has to train on as of a moment, had it features of every request."""
+        length = self.history.system.train.length
+        since = None if length is None else at - length.microseconds
+        return self.history.outcomes.labelled(at, since)
+
+    def trained_served(self, at: int) -> Ints:
+        """Those of them that serving could know."""
+        rows = self.trained(at)
+        return rows[self.history.serving.covered[rows]]
 
     @cached_property
     def notebook(self) -> Matrix:
@@ -171,12 +178,6 @@ def _later(day: date, months: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def _served(history: History, serving: Serving) -> History:
-    if history.system.serving == serving:
-        return history
-    return History(history.system.but(serving=serving), history.tables, history.until)
-
-
 def _notebook(history: History) -> Matrix:
     """Features of every request with availability replaced by event time.
 
@@ -206,7 +207,7 @@ def _at_event_time(table: Versions) -> Versions:
 
 def sized(world: World, period: int) -> int:
     """How many rows the life had to train on when a period began."""
-    return len(world.fresh.training_rows(trigger(world, period)))
+    return len(world.trained(trigger(world, period)))
 
 
 def trigger(world: World, period: int) -> int:

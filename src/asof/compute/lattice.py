@@ -45,22 +45,21 @@ class Lattice:
     """Losses of m fits on n scored requests.
 
     The model of trigger `triggers[i]` is in service from `triggers[i] + delay` on at the earliest,
-    so it may serve the requests from `first[i]` on: `losses[i]` float64[n - first[i]] are its
-    losses on them, None where the fit failed, and `sums[i]` float64[n - first[i] + 1] their sums
-    from there, by which a stretch of a life is read off at any two moments.
+    so it may serve the requests from `first[i]` on: `sums[i]` float64[n - first[i] + 1] are the
+    sums of its losses from there, by which a stretch of a life is read off at any two moments;
+    None where the fit failed.
     """
 
     triggers: Times
     delay: int
     scored: Scored
     first: Ints
-    losses: tuple[Floats | None, ...]
     sums: tuple[Floats | None, ...]
 
     @property
     def fitted(self) -> NDArray[np.bool_]:
         """Which of the fits gave a model, bool[m]."""
-        return np.array([each is not None for each in self.losses], dtype=np.bool_)
+        return np.array([each is not None for each in self.sums], dtype=np.bool_)
 
     def stretch(self, model: int, start: int, stop: int) -> float:
         """The summed loss of a model on the requests `start` to `stop`, from `first[model]` on."""
@@ -74,7 +73,8 @@ class Lattice:
         whatever comes before the second.
 
         >>> asked = Scored(np.array([1, 2, 3]), np.array([9, 9, 9]))
-        >>> found = lattice(np.array([0, 2]), 0, asked, [np.array([1., 2., 4.]), np.array([0., 1.])])
+        >>> losses = [np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0])]
+        >>> found = lattice(np.array([0, 2]), 0, asked, losses)
         >>> found.total([(0, 0)]), found.total([(0, 0), (2, 1)])
         (7.0, 2.0)
         """
@@ -82,21 +82,6 @@ class Lattice:
         starts, stops = [0, *edges], [*edges, len(self.scored)]
         models = (model for _, model in served)
         return sum(map(self.stretch, models, starts, stops))
-
-    def of_requests(self, served: Ints) -> Floats:
-        """The loss of each request under the model that served it, float64[n].
-
-        `served` int64[m] is the model that serves between the possible promotions k and k + 1.
-        """
-        found = np.empty(len(self.scored), dtype=np.float64)
-        edges = [*self.first.tolist(), len(self.scored)]
-        for cell, model in enumerate(served.tolist()):
-            losses, base = self.losses[model], int(self.first[model])
-            if losses is None:
-                raise _failed(model)
-            start, stop = edges[cell], edges[cell + 1]
-            found[start:stop] = losses[start - base : stop - base]
-        return found
 
     def _of(self, model: int) -> Floats:
         sums = self.sums[model]
@@ -128,7 +113,7 @@ def lattice(
     """The lattice of the losses of each fit on the requests that it may serve (see `firsts`)."""
     first = firsts(scored.chosen, triggers, delay)
     sums = tuple(None if each is None else _prefix(each) for each in losses)
-    return Lattice(triggers, delay, scored, first, tuple(losses), sums)
+    return Lattice(triggers, delay, scored, first, sums)
 
 
 def _prefix(losses: Floats) -> Floats:
@@ -137,8 +122,28 @@ def _prefix(losses: Floats) -> Floats:
     return found
 
 
+def assembled(parts: Sequence[Floats | None], first: Ints, served: Ints, requests: int) -> Floats:
+    """What each request got from the model that served it, float64[requests].
+
+    `parts[i]` are the answers of model i from request `first[i]` on, `served` int64[m] the model
+    between the possible promotions k and k + 1.
+
+    >>> parts = [np.array([1.0, 2.0, 3.0]), np.array([9.0])]
+    >>> assembled(parts, np.array([0, 2]), np.array([0, 1]), 3).tolist()
+    [1.0, 2.0, 9.0]
+    """
+    found = np.empty(requests, dtype=np.float64)
+    edges = [*first.tolist(), requests]
+    for cell, model in enumerate(served.tolist()):
+        part, base = parts[model], int(first[model])
+        if part is None:
+            raise _failed(model)
+        found[edges[cell] : edges[cell + 1]] = part[edges[cell] - base : edges[cell + 1] - base]
+    return found
+
+
 def memory(first: Ints, requests: int) -> int:
-    """How many bytes a lattice takes: a loss and a sum for each fit and later request.
+    """Bytes of a lattice and its predictions: one and a sum for each fit and later request.
 
     >>> memory(np.array([0, 2]), 3)
     80
@@ -185,15 +190,12 @@ def cells(found: Lattice, prior: Floats) -> Cells:
     pairs = len(kinds)
     loss = np.full((size, size), np.nan)
     pair_loss = np.full((size, pairs), np.nan)
-    for model, losses in enumerate(found.losses):
-        if losses is None:
-            continue
-        base, sums = found.first[model], found.sums[model]
+    for model, sums in enumerate(found.sums):
         if sums is None:
             continue
+        base = found.first[model]
         loss[model, model:] = np.diff(sums[edges[model:] - base])
-        own = pair[base:]
-        pair_loss[model] = np.bincount(own, weights=losses, minlength=pairs)
+        pair_loss[model] = np.bincount(pair[base:], weights=np.diff(sums), minlength=pairs)
     return Cells(
         found.triggers,
         found.fitted,
@@ -202,6 +204,6 @@ def cells(found: Lattice, prior: Floats) -> Cells:
         kinds % size,
         np.searchsorted(kinds // size, np.arange(size + 1)).astype(np.int64),
         pair_loss,
-        np.bincount(pair, weights=prior, minlength=pairs),
+        np.bincount(pair, weights=prior, minlength=pairs).astype(np.float64),
         np.bincount(pair, minlength=pairs).astype(np.int64),
     )

@@ -249,9 +249,11 @@ class _Watch:
         signal = self.sums[:, look + 1] - self.sums[self.rows, until]
         count = self.counts[:, look + 1] - self.counts[self.rows, until]
         above = (recent - level >= found.rise) | (signal - level * count >= found.budget)
-        return judged & above
+        found_now: Bools = judged & above
+        return found_now
 
     def _mean(self, start: Ints, stop: Ints | int) -> Floats:
         count = self.counts[self.rows, stop] - self.counts[self.rows, start]
         signal = self.sums[self.rows, stop] - self.sums[self.rows, start]
-        return signal / np.where(count > 0, count, np.nan)
+        mean: Floats = signal / np.where(count > 0, count, np.nan)
+        return mean

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asof.compute.lattice import Lattice, Scored, firsts, lattice, memory
+from asof.compute.lattice import Lattice, Scored, assembled, firsts, lattice, memory
 from asof.compute.metric import Metric, metric
 from asof.compute.schedule import moments
 from asof.declare.policies import BatchPredictions
@@ -24,6 +24,9 @@ from asof.units import DAY, Duration
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Times = NDArray[np.int64]
+
+_READ = {"binary": "log_loss", "regression": "mae"}
+"""What policies read where the metric itself is not a mean of losses."""
 
 MOST_LOOKS = 800
 """More looks than these make a lattice that no memory holds."""
@@ -144,22 +147,32 @@ def plan(history: History, looks: Times, *, approval: int = 0) -> Plan:
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """The predictions of a plan's fits, and the lattice where the metric is a mean.
+    """The predictions of a plan's fits, and the lattice of their losses.
 
-    `losses` of the lattice are oriented: less is better, whatever the metric. `failures` says why
-    fits failed.
+    Losses are oriented, less being better. They are those of the metric where that is a mean of
+    losses (`exact`); else those by which the policies that read labels decide. `prior` are the
+    losses of the constant prediction. `failures` says why fits failed.
     """
 
     plan: Plan
     metric: Metric
     predictions: tuple[Floats | None, ...]
-    lattice: Lattice | None
+    lattice: Lattice
     prior: Floats
     failures: tuple[str, ...]
     reused: int
     predicted: int
     fit_cpu: float
     fitted_rows: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether the metric is a mean of losses, so that the lattice says it exactly."""
+        return self.metric.is_mean
+
+    def served(self, models: Ints) -> Floats:
+        """The predictions of a life that these models served, one a cell."""
+        return assembled(self.predictions, self.plan.first, models, len(self.plan.rows))
 
 
 def gather(
@@ -174,14 +187,13 @@ def gather(
     predictions = wanted.predictions(answers)
     measured = metric(wanted.history.system.measured)
     y = wanted.label
-    found, prior = None, np.zeros(len(y))
-    if measured.is_mean:
-        losses = [
-            None if p is None else oriented(measured, y[first:], p)
-            for p, first in zip(predictions, wanted.first, strict=True)
-        ]
-        found = lattice(wanted.looks, wanted.delay, wanted.scored, losses)
-        prior = oriented(measured, y, np.full(len(y), wanted.prior))
+    walked = measured if measured.is_mean else metric(_READ[measured.task])
+    losses = [
+        None if p is None else oriented(walked, y[first:], p)
+        for p, first in zip(predictions, wanted.first, strict=True)
+    ]
+    found = lattice(wanted.looks, wanted.delay, wanted.scored, losses)
+    prior = oriented(walked, y, np.full(len(y), wanted.prior))
     fresh = [each for each in answers if each.fitted_now]
     rows = [len(t.rows) for t, a in zip(wanted.trainings, answers, strict=True) if a.fitted_now]
     return Gathered(

@@ -1,0 +1,333 @@
+"""Compare retraining policies: one lattice of fits, thousands of walks, one piece of advice."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.compute.interval import DRAWS
+from asof.compute.lattice import Cells, cells
+from asof.compute.metric import metric
+from asof.compute.walk import World
+from asof.declare.schedules import Periodic
+from asof.declare.system import System
+from asof.engine.history import History, read_tables, until_of
+from asof.engine.kept import KeptFits, Progress
+from asof.errors import MetricUndefined
+from asof.stores.store import Store
+from asof.study.backtest import ingest_declared
+from asof.study.compare.cost import cpu_a_row
+from asof.study.compare.facts import (
+    AdviceFact,
+    Comparison,
+    LatticeFact,
+    PolicyFact,
+)
+from asof.study.compare.families import families, unit_of
+from asof.study.compare.figures import Judge, freshness, slope
+from asof.study.compare.gather import Gathered, Plan, gather, looks_of, plan
+from asof.study.compare.many import Many, plain, walk_all
+from asof.study.compare.seeds import seeded
+from asof.study.compare.shifts import distances
+from asof.study.compare.variants import variant_facts
+from asof.study.facts import Figure, MethodFact, MetricFact
+from asof.study.periods import zone_of
+from asof.units import Duration
+
+Floats = NDArray[np.float64]
+Announce = Callable[[Plan], None]
+
+_LEAST_LOOKS = 3
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison of policies: `facts` for reading; in a notebook it shows itself.
+
+    `to_json()` gives the facts, `svg()` the frontier, `save(folder)` writes the report.
+    """
+
+    facts: Comparison
+
+    def to_json(self) -> str:
+        """The facts as one JSON document."""
+        return self.facts.to_json()
+
+    def html(self) -> str:
+        """The report as one self-contained page."""
+        from asof.study.report.compare import page
+
+        return page(self.facts)
+
+    def svg(self, theme: Literal["light", "dark"] = "light") -> str:
+        """The frontier as one self-contained picture, "" where there is none."""
+        from asof.study.report.compare import picture
+
+        return picture(self.facts, theme)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        from asof.study.report.compare import mimebundle
+
+        return mimebundle(self.facts)
+
+    def save(self, folder: Path) -> Path:
+        """Write report, picture and facts into `folder`, whole or not at all."""
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            (part / "compare.html").write_text(self.html(), encoding="utf-8")
+            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
+            if drawn := self.svg():
+                (part / "frontier.svg").write_text(drawn, encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return folder / "compare.html"
+
+
+def compare(
+    system: System[Any],
+    *,
+    variants: Mapping[str, System[Any]] | None = None,
+    base: Path | str = ".",
+    store: Store | None = None,
+    every: Duration | None = None,
+    approval: Duration = Duration(0),
+    seeds: int = 1,
+    question: str = "",
+    draws: int = DRAWS,
+    workers: int | None = None,
+    announce: Announce | None = None,
+    progress: Progress | None = None,
+) -> Compared:
+    """Compare thousands of retraining policies of a system on its history.
+
+    A model is fitted at each look: those of the declared schedule, or `every` so often. `variants`
+    are replayed and stand in the same table. A finished model is promoted `approval` later. With
+    two `seeds` what was best in hindsight is judged on fits with another seed. `announce` is told
+    what will be computed before it is. Fits and predictions are kept by content in the store.
+
+    Raises:
+        DataRefused: a file was refused as a whole, or there is nothing to replay.
+        UsageError: there would be too many looks.
+    """
+    base = Path(base)
+    opened = store or Store(base / ".asof" / system.name)
+    try:
+        ingest_declared(system, opened, base)
+        history = History(system, read_tables(system, opened), until_of(system, opened))
+        looks = looks_of(history, every)
+        wanted = plan(history, looks, approval=approval.microseconds)
+        if announce is not None:
+            announce(wanted)
+        kept = KeptFits(opened, workers=workers)
+        study = _Study(wanted, kept, every, draws, question)
+        facts = study.facts(seeds, progress)
+        others = variant_facts(variants or {}, opened, base, kept, study.judge, study.served)
+        return Compared(replace(facts, variants=others))
+    finally:
+        if store is None:
+            opened.close()
+
+
+class _Study:
+    """One comparison under way."""
+
+    def __init__(
+        self, wanted: Plan, kept: KeptFits, every: Duration | None, draws: int, question: str
+    ) -> None:
+        self._plan, self._kept, self._draws, self._question = wanted, kept, draws, question
+        system = wanted.history.system
+        schedule = system.retraining if every is None else Periodic(every)
+        self._zone = zone_of(system)
+        self._unit = unit_of(schedule, wanted.looks)
+        self.judge: Judge | None = None
+        self.served: Floats | None = None
+
+    def facts(self, seeds: int, progress: Progress | None) -> Comparison:
+        if trouble := _too_little(self._plan):
+            return self._nothing(trouble)
+        try:
+            found = gather(self._plan, self._kept, progress)
+        except MetricUndefined as undefined:
+            return self._nothing(undefined.what.rstrip("."))
+        if found.failures[0]:
+            reason = found.failures[0].splitlines()[0].rstrip(".")
+            return self._nothing(f"The first model of the life could not be fitted: {reason}")
+        self.judge = Judge(found, self._zone, self._draws)
+        again = seeded(self._plan.history.system.model) if seeds > 1 else None
+        second = None if again is None else gather(self._plan, self._kept, progress, again)
+        return self._told(found, second, asked=seeds)
+
+    def _told(self, found: Gathered, second: Gathered | None, *, asked: int) -> Comparison:
+        judge = Judge(found, self._zone, self._draws)
+        many = self._walked(found, second)
+        named, beside, advice = _named(many, judge)
+        self.served = found.served(many.walked.served[many.index(beside)])
+        names = [advice.name] if advice else []
+        names += [each.name for each in named[:2]]
+        told = judge.estimate(self.served)
+        aged = freshness(judge)
+        exact = found.exact
+        notes = _notes(found, second, asked)
+        empty = self._nothing("")
+        return replace(
+            empty,
+            days=told.days,
+            lattice=replace(
+                empty.lattice,
+                reused=found.reused + (second.reused if second else 0),
+                failed=sum(map(bool, found.failures)),
+                predicted=found.predicted + (second.predicted if second else 0),
+                cpu_a_row=cpu_a_row(found),
+                seeds=1 if second is None else 2,
+            ),
+            families=_counted(many),
+            beside=beside,
+            named=named,
+            points=many.points if exact else (),
+            frontier=many.frontier() if exact else (),
+            hull=many.hull() if exact else (),
+            hindsight=many.best() if exact else (),
+            halves=many.halves(names) if exact else (),
+            first_half=many.split,
+            second_half=len(many.cells) - many.split,
+            freshness=aged,
+            slope=slope(aged),
+            advice=advice,
+            method=MethodFact(told.draws or self._draws, 0, _block(told.block_length)),
+            notes=notes,
+        )
+
+    def _walked(self, found: Gathered, second: Gathered | None) -> Many:
+        cut = cells(found.lattice, found.prior)
+        apart = distances(found)
+        level = float(found.prior.mean())
+        family = families(cut, self._unit, self._zone, level, apart)
+        history, looks = self._plan.history, self._plan.looks
+        matured = np.array([history.matured(int(at)) for at in looks], dtype=np.int64)
+        world = World(cut, family.schedules, matured, apart, self._plan.takes)
+        rows = np.array([len(each.rows) for each in self._plan.trainings], dtype=np.float64)
+        other: Cells | None = None
+        if second is not None and not any(second.failures):
+            other = cells(second.lattice, second.prior)
+        return walk_all(found, world, family, rows * cpu_a_row(found), other)
+
+    def _nothing(self, trouble: str) -> Comparison:
+        """What can be said before anything is computed, and why there is no more."""
+        history, looks = self._plan.history, self._plan.looks
+        system = history.system
+        measured = metric(system.measured)
+        bounded = measured.unit == "probability scale"
+        told = MetricFact(
+            measured.name, measured.words, measured.lower_is_better, bounded, measured.task
+        )
+        rows = sum(len(each.rows) for each in self._plan.trainings)
+        return Comparison(
+            system=system.name, fingerprint=system.fingerprint, question=self._question,
+            zone=self._zone, start=int(looks[0]), end=int(history.requests.fired[-1]) + 1,
+            until=history.until, metric=told, unit=self._unit, looks=len(looks),
+            requests=len(self._plan.rows), days=0,
+            lattice=LatticeFact(len(looks), 0, 0, 0, self._plan.memory, 0.0, rows, 1),
+            families=(), beside="", named=(), variants=(), points=(), frontier=(), hull=(),
+            hindsight=(), halves=(), first_half=0, second_half=0, freshness=(), slope=None,
+            advice=None, method=MethodFact(self._draws, 0, ""), trouble=trouble,
+        )  # fmt: skip
+
+
+def _too_little(wanted: Plan) -> str:
+    """Why there is nothing to compare, or nothing."""
+    if len(wanted.looks) < _LEAST_LOOKS:
+        looks = "one look" if len(wanted.looks) == 1 else f"{len(wanted.looks)} looks"
+        return f"The life has {looks}, and a comparison of policies needs at least {_LEAST_LOOKS}"
+    if not len(wanted.rows):
+        return "No request of the life has a label that counts yet"
+    return ""
+
+
+def _block(length: float) -> str:
+    return "1 day" if length <= 1 else f"{length:.1f} days"
+
+
+def _counted(many: Many) -> tuple[tuple[str, int], ...]:
+    counted: dict[str, int] = {}
+    for each in many.family.policies:
+        counted[each.family] = counted.get(each.family, 0) + 1
+    return tuple(counted.items())
+
+
+def _named(many: Many, judge: Judge) -> tuple[tuple[PolicyFact, ...], str, AdviceFact | None]:
+    """The plain schedules with their figures, the best of them, and the advice."""
+    found = many.found
+    lives = {i: found.served(many.walked.served[i]) for i, _ in plain(many.family)}
+    totals = {i: judge.total(p) for i, p in lives.items()}
+    known = [i for i in lives if totals[i].value is not None]
+    if not known:
+        best = next(iter(lives))
+    else:
+        better = min if found.metric.lower_is_better else max
+        best = better(known, key=lambda i: totals[i].value or 0.0)
+    differences = {
+        i: None if i == best else judge.difference(p, lives[best]) for i, p in lives.items()
+    }
+    named = tuple(
+        PolicyFact(
+            each.name, each.family, "lattice" if found.exact else "replay",
+            int(many.fits[i]), float(many.costs[i]), totals[i], differences[i], totals[i].why,
+        )
+        for i, each in plain(many.family)
+    )  # fmt: skip
+    order = sorted(named, key=lambda each: (each.family == "never", each.cost), reverse=True)
+    policy = many.family.policies
+    advice = _advice(many, best, differences) if known else None
+    return tuple(order), policy[best].name, advice
+
+
+def _advice(many: Many, best: int, differences: Mapping[int, Figure | None]) -> AdviceFact:
+    """The cheapest plain schedule that is not shown to be worse than the best of them."""
+    lower = many.found.metric.lower_is_better
+
+    def allowed(index: int) -> bool:
+        figure = differences[index]
+        if figure is None:
+            return True
+        worse = figure.sign > 0 if lower else figure.sign < 0
+        return figure.low is not None and not worse
+
+    chosen = min(filter(allowed, differences), key=lambda index: many.costs[index])
+    each, figure = many.family.policies[chosen], differences[chosen]
+    share = float(many.costs[chosen] / many.costs[best]) if many.costs[best] else 1.0
+    verdict: Any = "the same" if figure is None else "no difference shown"
+    if all(f is None or f.low is None for f in differences.values()):
+        verdict = "not identifiable"
+    return AdviceFact(
+        each.name, each.looks, many.family.policies[best].name, figure, share, verdict
+    )
+
+
+def _notes(found: Gathered, second: Gathered | None, asked: int) -> tuple[str, ...]:
+    notes: list[str] = []
+    if not found.exact:
+        notes.append(
+            f"{found.metric.words} is not a mean of losses of single requests, so only plain "
+            "schedules are compared, each from its predictions; there is no best in hindsight."
+        )
+    failed = sum(map(bool, found.failures))
+    if failed:
+        notes.append(f"{failed:,} of {len(found.failures):,} fits failed; the model before served.")
+    if asked > 1 and second is None:
+        notes.append(
+            "The estimator has no seed, so the best in hindsight is judged on its own fits."
+        )
+    elif second is not None and any(second.failures):
+        notes.append("With the other seed some fits failed, so nothing is judged on it.")
+    notes.append("A replay cannot judge policies whose actions change the outcomes.")
+    return tuple(notes)

@@ -1,0 +1,87 @@
+"""Variants given by hand: each replayed in full, beside the best plain schedule of the lattice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asof.declare.system import System
+from asof.engine.history import History, read_tables, until_of
+from asof.engine.kept import KeptFits
+from asof.engine.replay import Replayed, replay
+from asof.errors import DataRefused, EstimatorError
+from asof.stores.store import Store
+from asof.study.backtest import ingest_declared
+from asof.study.compare.cost import cpu_a_row
+from asof.study.compare.facts import PolicyFact
+from asof.study.compare.figures import Judge
+from asof.study.facts import Figure
+
+Floats = NDArray[np.float64]
+
+
+def variant_facts(
+    variants: Mapping[str, System[Any]],
+    store: Store,
+    base: Path,
+    kept: KeptFits,
+    judge: Judge | None,
+    served: Floats | None,
+) -> tuple[PolicyFact, ...]:
+    """Each variant over its whole life, judged on the requests of the lattice.
+
+    A variant that has no answer for one of them, or asks about other requests, has no difference.
+    """
+    if judge is None or served is None:
+        return ()
+    return tuple(
+        _one(name, system, store, base, kept, judge, served) for name, system in variants.items()
+    )
+
+
+def _one(
+    name: str,
+    system: System[Any],
+    store: Store,
+    base: Path,
+    kept: KeptFits,
+    judge: Judge,
+    served: Floats,
+) -> PolicyFact:
+    try:
+        ingest_declared(system, store, base)
+        history = History(system, read_tables(system, store), until_of(system, store))
+        life = replay(history, kept=kept)
+    except (DataRefused, EstimatorError) as refused:
+        return _none(name, refused.what.rstrip("."))
+    fits = len(life.fits)
+    cost = cpu_a_row(judge.found) * sum(fit.rows for fit in life.fits.values())
+    if trouble := _other(life, judge):
+        return PolicyFact(
+            name, "variant", "replay", fits, cost, Figure.missing(trouble), None, trouble
+        )
+    p = life.predictions[judge.found.plan.rows]
+    return PolicyFact(
+        name, "variant", "replay", fits, cost, judge.total(p), judge.difference(p, served)
+    )
+
+
+def _none(name: str, why: str) -> PolicyFact:
+    return PolicyFact(name, "variant", "replay", 0, 0.0, Figure.missing(why), None, why)
+
+
+def _other(life: Replayed, judge: Judge) -> str:
+    """Why a life cannot be judged on the requests of the lattice, or nothing."""
+    plan = judge.found.plan
+    mine, theirs = life.history, plan.history
+    if len(mine) != len(theirs) or not np.array_equal(mine.requests.fired, theirs.requests.fired):
+        return "it asks about other requests"
+    same = np.array_equal(mine.outcomes.value, theirs.outcomes.value, equal_nan=True)
+    if not same or mine.system.task != theirs.system.task:
+        return "it has other labels"
+    missing = int(np.isnan(life.predictions[plan.rows]).sum())
+    return f"it leaves {missing:,} of the requests unanswered" if missing else ""

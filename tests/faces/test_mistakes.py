@@ -219,6 +219,10 @@ MISTAKES = {
         USAGE, ("'metrics'", "Did you mean 'metric'?"), "system = asof.System",
         mend=(("metrics=", "metric="),),
     ),
+    "a missing argument": Mistake(
+        change("asof.every(days(7))", 'asof.daily(zone="UTC")'),
+        USAGE, ("daily()", "'at'", "daily(at, zone)"), "asof.daily",
+    ),
     "a misspelt column": Mistake(
         change("weight=Parcel.weight", "weight=Parcel.wieght"),
         USAGE, ("'wieght'", "Did you mean 'weight'?"), "weight=Parcel.wieght",

@@ -112,7 +112,7 @@ def test_a_full_disk_for_the_report(work, small_disk):
         file.write(b"x" * (shutil.disk_usage(small_disk).free - 8192))
     done = work.backtest("-q", "--out", str(small_disk / "report"))
     assert done.status == 3, done.err
-    assert "No space left" in done.err
+    assert "The disk is full: could not write the report." in done.err
     assert str(small_disk) in done.err
     assert [each.name for each in small_disk.iterdir()] == ["ballast"]
     filled.unlink()

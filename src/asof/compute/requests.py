@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,16 @@ class Requests:
     """Requests in the order (moment, key): the asked rows, when each was to be and was asked.
 
     `frame` holds the columns of the asked row as it was when it was asked (and the tick's moment);
-    `keys` names those that identify a request. `at` is the declared moment, `fired` the moment of
-    the question: the first at which the row was known and its time had come.
+    `keys` names those that identify a request, `moments` those of them that are moments. `at` is
+    the declared moment, `fired` the moment of the question: the first at which the row was known
+    and its time had come.
     """
 
     frame: pl.DataFrame
     keys: tuple[str, ...]
     at: Times
     fired: Times
+    moments: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.fired)
@@ -38,7 +41,7 @@ class Requests:
     def take(self, rows: NDArray[Any]) -> Requests:
         """Some of the requests: positions in their order, or a mask."""
         frame = self.frame.filter(rows) if rows.dtype == np.bool_ else self.frame[rows]
-        return Requests(frame, self.keys, self.at[rows], self.fired[rows])
+        return Requests(frame, self.keys, self.at[rows], self.fired[rows], self.moments)
 
 
 def requests(system: System[Any], table: Versions, start: int, stop: int) -> Requests:
@@ -68,7 +71,14 @@ def requests(system: System[Any], table: Versions, start: int, stop: int) -> Req
         keys,
         frame["at_"].to_numpy(),
         frame["fired_"].to_numpy(),
+        _moments(table),
     )
+
+
+def _moments(table: Versions) -> tuple[str, ...]:
+    """The key columns that hold moments."""
+    specs = table.table.row.columns_
+    return tuple(s.name for s in specs if s.name in table.table.keys and s.type is datetime)
 
 
 def _ticks(ticks: Ticks[Any], table: Versions, start: int, stop: int) -> Requests:
@@ -81,13 +91,15 @@ def _ticks(ticks: Ticks[Any], table: Versions, start: int, stop: int) -> Request
     empty = table.frame.head(0).with_columns(pl.lit(0, pl.Int64).alias(TICK))
     frame = pl.concat([empty, *parts]).sort(TICK, *table.table.keys)
     fired = frame[TICK].to_numpy()
-    return Requests(frame, (*table.table.keys, TICK), fired, fired)
+    return Requests(frame, (*table.table.keys, TICK), fired, fired, (*_moments(table), TICK))
 
 
 def names(found: Requests) -> pl.Series:
-    """What each request is called: its key, parts joined by `/`."""
-    return found.frame.select(
-        pl.concat_str([pl.col(key).cast(pl.String) for key in found.keys], separator="/").alias(
-            "request"
-        )
-    ).to_series()
+    """What each request is called: its key, parts joined by `/`, moments in UTC (RFC 3339)."""
+    parts = [
+        pl.col(key).cast(pl.Datetime("us", "UTC")).dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ")
+        if key in found.moments
+        else pl.col(key).cast(pl.String)
+        for key in found.keys
+    ]
+    return found.frame.select(pl.concat_str(parts, separator="/").alias("request")).to_series()

@@ -258,9 +258,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say("Interrupted; nothing half done was kept. Run it again to go on.")
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:  # the reader has gone, as `head` does: it has read enough
-        _stdout_refuses()
+        _let_go()
     except OSError as error:
-        at = error.filename or ("standard output" if _stdout_refuses() else "no file was named")
+        at = error.filename or ("standard output" if _was_said(error) else "no file was named")
+        _let_go()
         _say(
             f"The disk or a file refused: {error.strerror or error}.\n  found: {at}\n"
             "  Make room or give leave, and run it again; nothing half done was kept."
@@ -281,14 +282,21 @@ def _flush() -> None:
         stdout.flush()
 
 
-def _stdout_refuses() -> bool:
-    """Whether it is stdout that cannot be written; what waits for it is given up."""
+def _was_said(error: OSError) -> bool:
+    """Whether an error came up in writing to stdout."""
+    trace, names = error.__traceback__, set[str]()
+    while trace is not None:
+        names.add(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    return bool(names & {"_flush", "echo", "print"})
+
+
+def _let_go() -> None:
+    """Give up what waits for a stdout that cannot be written, or leaving would try again."""
     try:
         _flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or leaving tries again
-        return True
-    return False
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(words: str) -> None:

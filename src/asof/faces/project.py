@@ -102,19 +102,21 @@ def _advice(error: BaseException) -> str:
         case NameError(name=str(name)):
             return nearest(name, list(_innermost(error).f_globals))
         case TypeError():
-            return _misspelt_argument(str(error))
+            return _arguments(str(error))
         case _:
             return ""
 
 
-def _misspelt_argument(told: str) -> str:
-    """The argument of one of our functions that comes nearest to one that it does not have."""
-    found = re.match(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", told)
-    function = getattr(asof, found[1], None) if found and found[1] in asof.__all__ else None
-    if found is None or function is None:
+def _arguments(told: str) -> str:
+    """What one of our functions takes: the nearest to an argument that it has not, or all."""
+    called = re.match(r"(\w+)(?:\.__init__)?\(\) ", told)
+    function = getattr(asof, called[1], None) if called and called[1] in asof.__all__ else None
+    if called is None or function is None:
         return ""
     known = list(inspect.signature(function).parameters)
-    return nearest(found[2], known) or f"{found[1]}() takes {', '.join(known)}."
+    strange = re.search(r"unexpected keyword argument '(\w+)'", told)
+    near = nearest(strange[1], known) if strange else ""
+    return near or f"Its arguments: {called[1]}({', '.join(known)})."
 
 
 def _innermost(error: BaseException) -> FrameType:

@@ -23,6 +23,7 @@ from asof.engine.replay import Progress, Replayed, replay
 from asof.engine.reports import IngestReport
 from asof.engine.steps.train import Fit
 from asof.errors import EstimatorError, UsageError
+from asof.stores.faults import in_words
 from asof.stores.store import Store
 from asof.study.facts import Life
 from asof.study.findings import document
@@ -73,20 +74,22 @@ class Backtest:
         A report that is there is replaced.
 
         Raises:
-            UsageError: the folder holds something else.
+            UsageError: the folder holds something else. StoreError: it cannot be written.
         """
         require_ours(folder)
         part, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "old"))
         shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+        with in_words("write the report", folder):
+            part.mkdir(parents=True)
         try:
-            (part / "report.html").write_text(self.html(), encoding="utf-8")
-            (part / "life.svg").write_text(self.svg(), encoding="utf-8")
-            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
-            (part / "messages.jsonl").write_text(
-                "".join(map(line, self.life.log.messages)), encoding="utf-8"
-            )
-            self.predictions.write_parquet(part / "predictions.parquet")
+            with in_words("write the report", folder):
+                (part / "report.html").write_text(self.html(), encoding="utf-8")
+                (part / "life.svg").write_text(self.svg(), encoding="utf-8")
+                (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
+                (part / "messages.jsonl").write_text(
+                    "".join(map(line, self.life.log.messages)), encoding="utf-8"
+                )
+                self.predictions.write_parquet(part / "predictions.parquet")
             if folder.exists():
                 folder.rename(old)
             part.rename(folder)

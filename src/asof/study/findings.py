@@ -63,6 +63,7 @@ class Findings:
     failed: int
     slots: int
     final_slots: int
+    young_slots: int
     pictured_slots: int
     requests: int
     scored: int
@@ -103,6 +104,7 @@ def findings(life: Life) -> Findings:
         failed=sum(model.status == "failed" for model in life.models),
         slots=len(life.slots),
         final_slots=sum(slot.final for slot in life.slots),
+        young_slots=sum(not slot.final for slot in life.slots),
         pictured_slots=sum(figure.shown for figure in life.served.slots),
         requests=requests,
         scored=scored,

@@ -17,3 +17,12 @@ def clock(at: int, zone: str) -> str:
     if at <= ALWAYS:
         return "always"
     return moment(at).astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(" ")
+
+
+def iso(at: int) -> str:
+    """A moment as RFC 3339 has it, in UTC: as keys and requests are named.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return moment(at).isoformat().replace("+00:00", "Z")

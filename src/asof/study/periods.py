@@ -16,7 +16,7 @@ from asof.compute.schedule import first_instant, moment
 from asof.declare.features import walk
 from asof.declare.policies import Online
 from asof.declare.schedules import Schedule, Wall, parts_of
-from asof.declare.sources import Ticks
+from asof.declare.sources import Source, Ticks
 from asof.declare.system import System
 from asof.declare.times import (
     CivilPart,
@@ -51,6 +51,7 @@ def _zones(system: System[Any]) -> Iterator[str]:
     yield from (schedule.zone for schedule in schedules if isinstance(schedule, Wall))
     for _, feature in system.features.columns:
         yield from (part.zone for part in walk(feature) if isinstance(part, CivilPart))
+    yield from (table.zone for table in system.tables if isinstance(table, Source) and table.zone)
 
 
 def civil_days(at: Times, zone: str) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ from asof.declare.sources import Reference
 from asof.declare.windows import Age, Aggregate, Lookup
 from asof.engine.history import History
 from asof.errors import UsageError
-from asof.study.moments import clock
+from asof.study.moments import clock, iso
 
 Fact = Aggregate[Any, Any] | Age[Any] | Lookup[Any, Any]
 
@@ -240,7 +240,9 @@ def _row(
     }
     timed = not isinstance(met.table, Reference)
     return RowSeen(
-        "/".join(str(values[name]) for name in met.table.keys),
+        "/".join(
+            iso(values[name]) if name in moments else str(values[name]) for name in met.table.keys
+        ),
         int(met.event_time[position]) if timed else None,
         known_from,
         None if known_until == NEVER else known_until,
@@ -266,8 +268,8 @@ def _kinds(
         else match(asked.select(keys), met.frame.select(keys)) == 0
     )
     return np.select(
-        [met.known_from >= as_of, met.known_until < as_of, own, early, late],
-        ["unknown", "replaced", "own", "before", "after"],
+        [own, met.known_from >= as_of, met.known_until < as_of, early, late],
+        ["own", "unknown", "replaced", "before", "after"],
         "seen",
     )
 

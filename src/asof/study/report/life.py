@@ -69,10 +69,18 @@ def drawn(life: Life) -> list[tuple[Series, str]]:
 
 
 def _value_range(life: Life) -> tuple[float, float]:
-    """The values that the axis of the metric spans, with a margin."""
+    """The values that the axis of the metric spans, with a margin.
+
+    Single slots of other lines may lie outside; a line whose overall level does is there whole.
+    """
     served = [figure.value for figure in life.served.slots if figure.value is not None]
     low, high = min(served), max(served)
     reach = REACH * max(high - low, 0.02 * abs(high), 1e-12)
+    for series, _ in drawn(life):
+        level = series.total.value
+        if level is not None and not low - reach <= level <= high + reach:
+            shown = [figure.value for figure in series.slots if figure.value is not None]
+            low, high = min([low, level, *shown]), max([high, level, *shown])
     others = [
         value
         for series, _ in drawn(life)

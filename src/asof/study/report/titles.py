@@ -70,7 +70,8 @@ def _retraining_title(life: Life, found: Findings, name: str) -> Iterator[str]:
     if never is None or found.refits == 0:
         return
     pair = words.beside(found, never)
-    slots = f"{pair.ahead:,} of {pair.slots:,} {life.slot_words}s"
+    final = "final " if 2 * pair.slots < found.slots else ""
+    slots = f"{pair.ahead:,} of {pair.slots:,} {final}{life.slot_words}s"
     size = words.scale(life).level(abs(never.difference.value or 0.0)) if never.difference else ""
     metric = life.metric.words
     if pair.verdict == "better":

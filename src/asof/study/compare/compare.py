@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.interval import DRAWS
@@ -21,13 +22,15 @@ from asof.engine.history import History, read_tables, until_of
 from asof.engine.kept import KeptFits, Progress
 from asof.errors import MetricUndefined
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared
+from asof.study.backtest import ingest_declared, require_ours
+from asof.study.compare import page
 from asof.study.compare.cost import cpu_a_row
 from asof.study.compare.facts import (
     AdviceFact,
     Comparison,
     LatticeFact,
     PolicyFact,
+    Verdict,
 )
 from asof.study.compare.families import families, unit_of
 from asof.study.compare.figures import Judge, freshness, slope
@@ -59,38 +62,47 @@ class Compared:
         """The facts as one JSON document."""
         return self.facts.to_json()
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a policy: its name, kind, fits, cost and figure."""
+        return pl.DataFrame([asdict(each) for each in self.facts.points])
+
     def html(self) -> str:
         """The report as one self-contained page."""
-        from asof.study.report.compare import page
-
-        return page(self.facts)
+        return page.html(self.facts)
 
     def svg(self, theme: Literal["light", "dark"] = "light") -> str:
         """The frontier as one self-contained picture, "" where there is none."""
-        from asof.study.report.compare import picture
-
-        return picture(self.facts, theme)
+        return page.svg(self.facts, theme)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from asof.study.report.compare import mimebundle
-
-        return mimebundle(self.facts)
+        return page.mimebundle(self.facts)
 
     def save(self, folder: Path) -> Path:
-        """Write report, picture and facts into `folder`, whole or not at all."""
-        part = folder.with_name(f".{folder.name}.part")
+        """Write report, picture and facts into `folder`, whole or not at all.
+
+        A report that is there is replaced.
+
+        Raises:
+            UsageError: the folder holds something else.
+        """
+        require_ours(folder)
+        part, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "old"))
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         try:
-            (part / "compare.html").write_text(self.html(), encoding="utf-8")
+            (part / "report.html").write_text(self.html(), encoding="utf-8")
             (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
-            if drawn := self.svg():
-                (part / "frontier.svg").write_text(drawn, encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
+            (part / "frontier.svg").write_text(self.svg(), encoding="utf-8")
+            if folder.exists():
+                folder.rename(old)
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return folder / "compare.html"
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        return folder / "report.html"
 
 
 def compare(
@@ -285,28 +297,32 @@ def _named(many: Many, judge: Judge) -> tuple[tuple[PolicyFact, ...], str, Advic
         )
         for i, each in plain(many.family)
     )  # fmt: skip
-    order = sorted(named, key=lambda each: (each.family == "never", each.cost), reverse=True)
+    order = sorted(named, key=lambda each: (each.family == "never", -each.cost))
     policy = many.family.policies
     advice = _advice(many, best, differences) if known else None
     return tuple(order), policy[best].name, advice
 
 
 def _advice(many: Many, best: int, differences: Mapping[int, Figure | None]) -> AdviceFact:
-    """The cheapest plain schedule that is not shown to be worse than the best of them."""
+    """The cheapest plain schedule before the first that is shown to be worse than the best.
+
+    From the best on towards less cost: a longer period that is not shown to be worse counts for
+    nothing where a shorter one is, for the few fits of a long one are a matter of luck.
+    """
     lower = many.found.metric.lower_is_better
-
-    def allowed(index: int) -> bool:
+    chosen = best
+    cheaper = [index for index in differences if many.costs[index] < many.costs[best]]
+    for index in sorted(cheaper, key=lambda each: -many.costs[each]):
         figure = differences[index]
-        if figure is None:
-            return True
-        worse = figure.sign > 0 if lower else figure.sign < 0
-        return figure.low is not None and not worse
-
-    chosen = min(filter(allowed, differences), key=lambda index: many.costs[index])
+        worse = figure is not None and (figure.sign > 0 if lower else figure.sign < 0)
+        if figure is None or figure.low is None or worse:
+            break
+        chosen = index
     each, figure = many.family.policies[chosen], differences[chosen]
     share = float(many.costs[chosen] / many.costs[best]) if many.costs[best] else 1.0
-    verdict: Any = "the same" if figure is None else "no difference shown"
-    if all(f is None or f.low is None for f in differences.values()):
+    unknown = [f.low is None for f in differences.values() if f is not None]
+    verdict: Verdict = "the same" if figure is None else "no difference shown"
+    if unknown and all(unknown):
         verdict = "not identifiable"
     return AdviceFact(
         each.name, each.looks, many.family.policies[best].name, figure, share, verdict

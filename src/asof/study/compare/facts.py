@@ -13,6 +13,7 @@ from typing import Any, Literal
 from asof.study.facts import Figure, MethodFact, MetricFact
 
 How = Literal["lattice", "replay"]
+Verdict = Literal["no difference shown", "the same", "not identifiable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class AdviceFact:
     beside: str
     difference: Figure | None
     cost_share: float
-    verdict: Literal["no difference shown", "worse", "better", "the same", "not identifiable"]
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""Where the names of points go, so that none lies over another or over a mark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from asof.study.report import text
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in px.
+
+    >>> Box(0, 0, 2, 2).meets(Box(1, 1, 3, 3)), Box(0, 0, 1, 1).meets(Box(2, 2, 3, 3))
+    (True, False)
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: Box) -> bool:
+        """Whether the two overlap."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.top < other.bottom and other.top < self.bottom
+
+    def holds(self, other: Box) -> bool:
+        """Whether the other lies within."""
+        across = self.left <= other.left and other.right <= self.right
+        return across and self.top <= other.top and other.bottom <= self.bottom
+
+
+def place(
+    words: str,
+    x: float,
+    y: float,
+    taken: Sequence[Box],
+    lines: Sequence[Box],
+    within: Box,
+    *,
+    bold: bool = False,
+) -> tuple[Box, float, str] | None:
+    """A box near (x, y) for the words, where their text begins, and its anchor style.
+
+    It lies `within`, over nothing that is `taken`, and if it can be over none of the `lines`. None
+    where there is no room.
+    """
+    free = [
+        found
+        for found in _near(x, y, text.width(words, 13, bold=bold))
+        if within.holds(found[0]) and not any(map(found[0].meets, taken))
+    ]
+    clear = [found for found in free if not any(map(found[0].meets, lines))]
+    return next(iter(clear or free), None)
+
+
+def _near(x: float, y: float, wide: float) -> Iterator[tuple[Box, float, str]]:
+    """Boxes around a point: to its sides, above and below, ever farther."""
+    for away in (9.0, 16.0, 26.0):
+        for top in (y - 8, y - 12 - away, y + away - 4):
+            yield Box(x + away, top, x + away + wide, top + 17), x + away, ""
+            yield Box(x - away - wide, top, x - away, top + 17), x - away, " e"
+        for top in (y - 17 - away, y + away):
+            yield Box(x - wide / 2, top, x + wide / 2, top + 17), x, " m"

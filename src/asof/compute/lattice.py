@@ -133,9 +133,10 @@ def assembled(parts: Sequence[Floats | None], first: Ints, served: Ints, request
     [1.0, 2.0, 9.0]
     """
     found = np.empty(requests, dtype=np.float64)
-    edges = [*first.tolist(), requests]
-    for cell, model in enumerate(served.tolist()):
-        part, base = parts[model], int(first[model])
+    edges: list[int] = [*first.tolist(), requests]
+    models: list[int] = served.tolist()
+    for cell, model in enumerate(models):
+        part, base = parts[model], edges[model]
         if part is None:
             raise _failed(model)
         found[edges[cell] : edges[cell + 1]] = part[edges[cell] - base : edges[cell + 1] - base]

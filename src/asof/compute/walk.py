@@ -128,16 +128,12 @@ _CHUNK = 1000  # policies that walk side by side: their columns stay in the cach
 
 def walk(world: World, found: Policies) -> Walked:
     """Walk the policies. The first model is trained at the first look, by all of them."""
-    parts = [
-        _Walk(world, found.take(slice(at, at + _CHUNK))).run()
-        for at in range(0, len(found), _CHUNK)
-    ]
-    if not parts:
-        size = (0, len(world.cells))
-        nothing = np.zeros(size, dtype=np.int64)
-        return Walked(np.zeros(size, dtype=np.bool_), nothing, np.zeros(size))
-    trained, served = (np.concatenate([part[at] for part in parts]) for at in (0, 1))
-    return Walked(trained.astype(np.bool_), served, losses(world.cells, served))
+    size = (len(found), len(world.cells))
+    trained, served = np.zeros(size, dtype=np.bool_), np.full(size, -1, dtype=np.int64)
+    for at in range(0, len(found), _CHUNK):
+        rows = slice(at, at + _CHUNK)
+        trained[rows], served[rows] = _Walk(world, found.take(rows)).run()
+    return Walked(trained, served, losses(world.cells, served))
 
 
 def losses(cells: Cells, served: Ints) -> Floats:

@@ -125,6 +125,40 @@ def gap(
 
 
 @cli.command()
+@click.argument("systems", metavar="FILE[:NAME]...", nargs=-1, required=True)
+@JSON
+@QUIET
+@click.option("--every", type=float, help="Days between looks [default: the declared schedule].")
+@click.option("--approval", default=0.0, help="Hours from a finished training to its promotion.")
+@click.option("--seeds", type=click.IntRange(1, 2), default=1, help="2: judge on another seed too.")
+@click.option("--quick", is_flag=True, help="The first third of the life's days alone.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
+@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
+@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+def compare(
+    systems: Sequence[str],
+    *,
+    as_json: bool,
+    quiet: bool,
+    every: float | None,
+    approval: float,
+    seeds: int,
+    quick: bool,
+    out: str | None,
+    draws: int,
+    workers: int | None,
+) -> None:
+    """Which retraining policy: thousands of them on the history of the first system.
+
+    The other systems are variants, replayed beside them.
+    """
+    from asof.faces.compare import Options, run
+
+    options = Options(every, approval, seeds, quick, draws, workers)
+    run(systems, options, as_json=as_json, quiet=quiet, out=out)
+
+
+@cli.command()
 @SYSTEM
 @click.argument("table", required=False)
 @click.argument("file", required=False, type=click.Path(exists=True))

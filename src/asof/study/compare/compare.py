@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from asof.compute.interval import DRAWS
 from asof.compute.lattice import Cells, cells
 from asof.compute.metric import metric
+from asof.compute.schedule import moment
 from asof.compute.walk import World
 from asof.declare.schedules import Periodic
 from asof.declare.system import System
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.kept import KeptFits, Progress
+from asof.engine.replay import start_of
 from asof.errors import MetricUndefined
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared, require_ours
@@ -41,12 +43,17 @@ from asof.study.compare.shifts import distances
 from asof.study.compare.variants import variant_facts
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.periods import zone_of
-from asof.units import Duration
+from asof.units import DAY, Duration
 
 Floats = NDArray[np.float64]
 Announce = Callable[[Plan], None]
 
 _LEAST_LOOKS = 3
+
+_QUICK = "Quick: the first third of the days of the life, so intervals are wider than they need be."
+
+QUICK = 1 / 3
+"""The part of the days of a life that `quick` compares on: its first ones."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,7 @@ def compare(
     every: Duration | None = None,
     approval: Duration = Duration(0),
     seeds: int = 1,
+    quick: bool = False,
     question: str = "",
     draws: int = DRAWS,
     workers: int | None = None,
@@ -124,7 +132,8 @@ def compare(
 
     A model is fitted at each look: those of the declared schedule, or `every` so often. `variants`
     are replayed and stand in the same table. A finished model is promoted `approval` later. With
-    two `seeds` what was best in hindsight is judged on fits with another seed. `announce` is told
+    two `seeds` what was best in hindsight is judged on fits with another seed. `quick` looks at the
+    first third of the days of the life. `announce` is told
     what will be computed before it is. Fits and predictions are kept by content in the store.
 
     Raises:
@@ -135,7 +144,7 @@ def compare(
     opened = store or Store(base / ".asof" / system.name)
     try:
         ingest_declared(system, opened, base)
-        history = History(system, read_tables(system, opened), until_of(system, opened))
+        history = _history(system, opened, quick=quick)
         looks = looks_of(history, every)
         wanted = plan(history, looks, approval=approval.microseconds)
         if announce is not None:
@@ -143,11 +152,24 @@ def compare(
         kept = KeptFits(opened, workers=workers)
         study = _Study(wanted, kept, every, draws, question)
         facts = study.facts(seeds, progress)
+        if quick:
+            facts = replace(facts, notes=(*facts.notes, _QUICK))
         others = variant_facts(variants or {}, opened, base, kept, study.judge, study.served)
         return Compared(replace(facts, variants=others))
     finally:
         if store is None:
             opened.close()
+
+
+def _history(system: System[Any], store: Store, *, quick: bool) -> History:
+    """The history of a system, or the first third of its life as one block of time."""
+    tables, until = read_tables(system, store), until_of(system, store)
+    whole = History(system, tables, until)
+    if not quick:
+        return whole
+    start, last = start_of(system, whole), int(whole.requests.fired[-1]) + 1
+    days = max(1, round(QUICK * (last - start) / DAY))
+    return History(system.but(start=moment(start)), tables, min(until, start + days * DAY))
 
 
 class _Study:
@@ -185,7 +207,7 @@ class _Study:
         named, beside, advice = _named(many, judge)
         self.served = found.served(many.walked.served[many.index(beside)])
         names = [advice.name] if advice else []
-        names += [each.name for each in named[:2]]
+        names += [named[0].name, "never"]
         told = judge.estimate(self.served)
         aged = freshness(judge)
         exact = found.exact

@@ -69,7 +69,7 @@ def unit_of(schedule: Schedule, looks: Times) -> Unit:
 def families(
     cells: Cells, unit: Unit, zone: str, level: float, distances: NDArray[np.float64]
 ) -> Family:
-    """All policies for these looks; `level` is the loss of a constant, against which rises are set."""
+    """All policies for these looks; rises are set against `level`, the loss of a constant."""
     made = _Made(cells, unit, zone, level)
     found = [
         *made.periodic(), *made.walled(), *made.volume(), *made.performance(), *made.cost(),
@@ -141,10 +141,9 @@ class _Made:
     def volume(self) -> Iterator[Named]:
         most = self._a_look() * len(self._cells) / 2
         for number in np.unique(np.geomspace(max(self._a_look() / 2, 1), max(most, 2), 30).round()):
-            for found in self._backed(
+            yield from self._backed(
                 Named(f"after {number:,.0f} labels", "volume", Rules(volume=float(number)))
-            ):
-                yield found
+            )
 
     def performance(self) -> Iterator[Named]:
         rises = self._level * np.geomspace(0.004, 0.4, _STEPS)

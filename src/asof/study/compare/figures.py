@@ -77,7 +77,9 @@ def freshness(judge: Judge) -> tuple[FreshnessFact, ...]:
         if len(cells) < PAIRS:
             continue
         serving = _serving(fitted, np.maximum(np.arange(len(looks)) - age, 0))
-        rows = np.concatenate([np.arange(edges[c], edges[c + 1]) for c in cells])
+        inside = np.zeros(len(looks), dtype=np.bool_)
+        inside[cells] = True
+        rows = np.flatnonzero(np.repeat(inside, np.diff(edges)))
         difference = judge.among(rows, found.served(serving), fresh)
         span = int(np.mean(looks[cells] - looks[cells - age]))
         facts.append(FreshnessFact(age, span, len(cells), difference))

@@ -52,7 +52,7 @@ class Many:
     @cached_property
     def fits(self) -> Ints:
         """How often each policy trained."""
-        return self.walked.trained.sum(axis=1).astype(np.int64)
+        return np.asarray(self.walked.trained.sum(axis=1), dtype=np.int64)
 
     @cached_property
     def advisable(self) -> NDArray[np.bool_]:
@@ -86,7 +86,8 @@ class Many:
         order = np.lexsort((total, self.costs))
         kept: list[Point] = []
         least = np.inf
-        for index in order[self.advisable[order]]:
+        chosen: list[int] = order[self.advisable[order]].tolist()
+        for index in chosen:
             if total[index] < least * (1 - 1e-12):
                 least = total[index]
                 kept.append(self.points[index])
@@ -114,7 +115,7 @@ class Many:
         )
         return HindsightFact(
             best.retrainings,
-            float(self.level(np.float64(best.loss / self.cells.count.sum()))),
+            float(self.level(np.array(best.loss / self.cells.count.sum()))),
             float(self.cost[list(best.trained)].sum()),
             best.trained,
             judged,

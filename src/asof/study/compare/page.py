@@ -114,7 +114,7 @@ def _halves(facts: Comparison) -> Halves | None:
         rows.append(HalfRow(name, line, each.regret, said, each.name == advised))
     return Halves(
         f"Chosen on {early}, judged on {late}",
-        f"{facts.metric.words} in both, and regret against the best of the {facts.policies:,} in {late}",
+        f"{facts.metric.words} in both, and regret against the best of all in {late}",
         tuple(rows),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 _NAMES = ("random_state", "seed", "random_seed")
 
@@ -16,8 +16,8 @@ def seeded(model: Any) -> Any | None:
     """
     from sklearn.base import clone  # pyright: ignore[reportUnknownVariableType]
 
-    again: Any = clone(model)
-    parameters: dict[str, Any] = again.get_params(deep=True)
+    again = cast("Any", clone(model))
+    parameters = cast("dict[str, Any]", again.get_params(deep=True))
     seeds = {
         name: (value or 0) + 1
         for name, value in parameters.items()

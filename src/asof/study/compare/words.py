@@ -43,7 +43,7 @@ def _titles(facts: Comparison) -> Iterator[str]:
         elif advice.name == "never":
             yield f"No gain from retraining {name} is shown"
         elif advice.verdict == "the same":
-            yield f"Refit {advice.name}: every cheaper schedule tried next is shown to lose {metric}"
+            yield f"Refit {advice.name}: the next cheaper schedule loses {metric}"
         else:
             share, beside = numbers.share(advice.cost_share), advice.beside
             yield f"Refit {advice.name}: {share} of the cost of {beside}, and no loss is shown"
@@ -201,7 +201,8 @@ def _hindsight(facts: Comparison) -> Iterator[Said]:
     if best.judged is None:
         said += ", which is optimistic: it picks the luck of single fits too"
     else:
-        said += f"; with another seed of the estimator the same looks give {print_as.level(best.judged)}"
+        again = print_as.level(best.judged)
+        said += f"; with another seed of the estimator the same looks give {again}"
     yield Said(f"{said}.")
     found = regret(facts)
     if found is not None and facts.advice is not None:
@@ -261,9 +262,10 @@ def method(facts: Comparison) -> list[str]:
         return [as_of]
     cost = numbers.plain(facts.lattice.cpu_a_row * 1e6)
     hindsight = "Hindsight: dynamic programme over the same lattice. " if facts.hindsight else ""
-    return [
+    first = (
         f"Cost: {cost} µs of CPU a training row, measured, times the rows of each fit. {hindsight}"
         f"Intervals: 95%, paired, bootstrap over blocks of {facts.method.block}, "
-        f"{numbers.count(facts.method.draws)} draws, seed {facts.method.seed}.",
-        f"Valid for stateless retraining without feedback and promotion after a fixed delay. {as_of}",
-    ]
+        f"{numbers.count(facts.method.draws)} draws, seed {facts.method.seed}."
+    )
+    valid = "Valid for stateless retraining without feedback and promotion after a fixed delay."
+    return [first, f"{valid} {as_of}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from asof.study.report import text
 from asof.study.report.axis import Line, nice, value_labels
@@ -100,7 +101,7 @@ def draw(chart: Chart, width: float) -> str:
 def _frontier(sheet: Sheet, chart: Chart, right: float) -> float:
     metric = chart.metric[:1].upper() + chart.metric[1:]
     sheet.text(0, 12, f"{metric}, {chart.better}", "b")
-    top = _key(sheet, chart, right, 32) + 12
+    top = _key(sheet, chart, right, 32) + 22
     bottom = top + (390 if right >= 600 else 300)
     plot, values, labels = _axes(chart, right, top, bottom)
     for value, label in zip(values, labels, strict=True):
@@ -247,7 +248,7 @@ def _dots(sheet: Sheet, chart: Chart, plot: Plot) -> None:
     taken = [Box(x - 6, y - 6, x + 6, y + 6) for _, x, y in spots]
     lines = list(_way(list(map(plot.at, chart.frontier)), plot.x.stop))
     lines += [Box(x - 1, y - 1, x + 1, y + 1) for x, y in _along(list(map(plot.at, chart.hull)))]
-    within = Box(plot.x.start + 2, plot.y.stop - 2, plot.x.stop, plot.y.start - 3)
+    within = Box(plot.x.start + 2, plot.y.stop - 18, plot.x.stop, plot.y.start - 3)
     for dot, x, y in spots:
         found = place(dot.label, x, y, taken, lines, within, bold=dot.strong)
         if found is None:
@@ -283,7 +284,7 @@ def _way(places: Sequence[Place], stop: float) -> Iterator[Box]:
 
 def _along(places: Sequence[Place]) -> Iterator[Place]:
     """Points every few px along a line."""
-    for (x, y), (a, b) in zip(places, places[1:], strict=False):
+    for (x, y), (a, b) in pairwise(places):
         number = max(1, int(math.hypot(a - x, b - y) / 6))
         for step in range(number):
             yield x + (a - x) * step / number, y + (b - y) * step / number

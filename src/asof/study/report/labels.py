@@ -44,8 +44,8 @@ def place(
 ) -> tuple[Box, float, str] | None:
     """A box near (x, y) for the words, where their text begins, and its anchor style.
 
-    It lies `within`, over nothing that is `taken`, and if it can be over none of the `lines`. None
-    where there is no room.
+    It lies `within` and over nothing that is `taken`; over one of the `lines` only where it is
+    `bold` and there is no other room. None where there is no room.
     """
     free = [
         found
@@ -53,12 +53,12 @@ def place(
         if within.holds(found[0]) and not any(map(found[0].meets, taken))
     ]
     clear = [found for found in free if not any(map(found[0].meets, lines))]
-    return next(iter(clear or free), None)
+    return next(iter(clear or (free if bold else [])), None)
 
 
 def _near(x: float, y: float, wide: float) -> Iterator[tuple[Box, float, str]]:
     """Boxes around a point: to its sides, above and below, ever farther."""
-    for away in (9.0, 16.0, 26.0):
+    for away in (9.0, 14.0):
         for top in (y - 8, y - 12 - away, y + away - 4):
             yield Box(x + away, top, x + away + wide, top + 17), x + away, ""
             yield Box(x - away - wide, top, x - away, top + 17), x - away, " e"

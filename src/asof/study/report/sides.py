@@ -1,4 +1,4 @@
-"""What stands beside the frontier: the two halves of the life, and what the age of a model costs."""
+"""What stands beside the frontier: the halves of the life, and what a model loses by age."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asof.study.report.svg import Sheet, px
 
 @dataclass(frozen=True, slots=True)
 class HalfRow:
-    """A policy in both halves: its name, its figures in words, its regret and what is said of it."""
+    """A policy in both halves: name, figures in words, regret and what is said of it."""
 
     name: str
     line: str

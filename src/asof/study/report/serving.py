@@ -7,7 +7,7 @@ between its words and its columns, each mode becomes a block with its strip belo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from asof.study.report import text
@@ -26,19 +26,24 @@ STYLE = """
 """What the drawing needs beside the classes of all drawings."""
 
 ROW = 66
-PLOT = 270
+PLOT = 220
 """The least room for the axis beside the words of a row, in px."""
+WIDE = 900
+"""From this width on columns are left out rather than rows broken into blocks."""
 FAR = 4
 """An answer without a model that is so many times as far off as all modes is named, not drawn."""
 _GAP = 40
 _STRIP = 30
+_STUB = 6
+_COLOURS = {"worse": "vw", "shown": "vs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A mode: its words, its level, its difference with the interval, and its columns.
 
-    `said` is the difference as it is printed, or why there is none. `strong` marks the mode that is
+    `said` is the difference as it is printed, or why there is none; `line` tells the columns in
+    words. `strong` marks the mode that is
     recommended, `warned` one that is worse than no model.
     """
 
@@ -51,6 +56,7 @@ class Row:
     high: float | None
     said: str
     cells: tuple[str, ...]
+    line: str
     strong: bool = False
     warned: bool = False
 
@@ -89,7 +95,7 @@ def draw(chart: Chart, width: float) -> str:
     """The modes as SVG, `width` px wide; "" where no mode has a difference to draw."""
     if not any(row.value is not None for row in chart.rows if row.look != "yardstick"):
         return ""
-    columns = _columns(chart, width)
+    columns, chart = _fitting(chart, width)
     sheet = Sheet(width)
     height = _blocks(sheet, chart) if columns is None else _table(sheet, chart, columns)
     return sheet.svg(height, f"serving{width:.0f}", chart.title, chart.description)
@@ -106,6 +112,16 @@ class _Columns:
     plot: tuple[float, float]
     room: float
     cells: tuple[float, ...]
+
+
+def _fitting(chart: Chart, width: float) -> tuple[_Columns | None, Chart]:
+    """The chart with as many of its columns as leave room for the axis; None if none do."""
+    columns = _columns(chart, width)
+    while columns is None and len(chart.heads) > 1 and width >= WIDE:
+        rows = tuple(replace(row, cells=row.cells[:-1]) for row in chart.rows)
+        chart = replace(chart, heads=chart.heads[:-1], right=chart.right[:-1], rows=rows)
+        columns = _columns(chart, width)
+    return columns, chart
 
 
 def _columns(chart: Chart, width: float) -> _Columns | None:
@@ -143,9 +159,9 @@ def _table(sheet: Sheet, chart: Chart, at: _Columns) -> float:
     for x, words, right in zip(at.cells, chart.heads, chart.right, strict=True):
         for number, word in enumerate(words):
             sheet.text(x, head - 17 + 17 * number, word, "e" if right else "")
-    taken = _axis_heads(sheet, chart, place, at, head)
+    _axis_heads(sheet, chart, place, at, head)
     bottom = top + ROW * len(chart.rows)
-    boxes = list(taken)
+    boxes: list[_Box] = []
     for number, row in enumerate(chart.rows):
         y = top + ROW * number
         sheet.path(f"M0 {px(y)}H{px(sheet.width)}", "grid")
@@ -161,10 +177,8 @@ def _table(sheet: Sheet, chart: Chart, at: _Columns) -> float:
     return _ticks(sheet, chart, place, bottom - 6)
 
 
-def _axis_heads(
-    sheet: Sheet, chart: Chart, place: Line, at: _Columns, head: float
-) -> Iterator[_Box]:
-    """What the axis shows, above it, and what the dashed line is; where they stand."""
+def _axis_heads(sheet: Sheet, chart: Chart, place: Line, at: _Columns, head: float) -> None:
+    """What the axis shows, above it, and what the dashed line is."""
     start, stop = at.plot
     size = max(text.width(word) for word in chart.axis)
     zero = place(0.0)
@@ -173,17 +187,15 @@ def _axis_heads(
         x, style = (zero, "e") if right else (zero, "")
         sheet.text(x, head - 17 + 17 * number, word, style)
     said = _nothing_words(chart)
-    if said is None:
+    if said is None or _far(chart):
         return
     wide = max(text.width(said[0], 13, bold=True), text.width(said[1]))
     axis = (zero - size, zero) if right else (zero, zero + size)
     middle = min(max(_inside(place, chart.nothing), start + wide / 2), stop - wide / 2)
-    y = head
     if middle - wide / 2 < axis[1] + 16 and middle + wide / 2 > axis[0] - 16:
         middle = axis[1] + 16 + wide / 2 if not right else axis[0] - 16 - wide / 2
-    sheet.text(middle, y - 17, said[0], "m b")
-    sheet.text(middle, y, said[1], "m")
-    yield _Box(middle - wide / 2, middle + wide / 2, 0, head + 6)
+    sheet.text(middle, head - 17, said[0], "m b")
+    sheet.text(middle, head, said[1], "m")
 
 
 def _nothing_words(chart: Chart) -> tuple[str, str] | None:
@@ -221,13 +233,14 @@ def _blocks(sheet: Sheet, chart: Chart) -> float:
         y = sheet.lines(0, y + 20, label, style)
         y = sheet.lines(0, y, text.wrap(row.second, width) if row.second else [])
         if row.value is not None or row.look == "yardstick":
-            box = _said(sheet, row, place, y + 2, 0, width)
-            boxes.append(box)
             strips.append((row, y + 2))
             y += _STRIP
+        if row.look == "yardstick":
+            boxes.append(_said(sheet, row, place, y - _STRIP + 2, 0, width))
         elif row.said:
-            y = sheet.lines(0, y, text.wrap(row.said, width))
-        y = sheet.lines(0, y, text.wrap(_cells(chart, row), width)) - 3
+            style = f"l {_COLOURS.get(row.look, '')}".strip()
+            y = sheet.lines(0, y, text.wrap(row.said, width, 13), style)
+        y = sheet.lines(0, y, text.wrap(row.line, width)) - 3
     for row, at in strips:
         _lines(sheet, chart, place, (at - 13, at + 13), boxes)
         _mark(sheet, row, place, at)
@@ -243,16 +256,6 @@ def _block_head(chart: Chart) -> str:
         return said
     line = "" if _far(chart) else "Dashed: "
     return f"{said} {line}{nothing[0]}, {nothing[1]}."
-
-
-def _cells(chart: Chart, row: Row) -> str:
-    """The columns of a row as words: numbers after their heads."""
-    parts = [
-        f"{' '.join(head).strip()}: {cell}"
-        for head, cell in zip(chart.heads, row.cells, strict=True)
-        if cell
-    ]
-    return "; ".join(parts)
 
 
 # --- the axis ------------------------------------------------------------------------------------
@@ -302,26 +305,26 @@ def _lines(
     for value in _grid(place):
         if value:
             sheet.path(_down(place(value), over, boxes), "grid")
-    sheet.path(_down(place(0.0), over, ()), "base")
+    sheet.path(_down(place(0.0), over, boxes), "base")
     if chart.nothing is not None and not _far(chart):
         sheet.path(_down(place(chart.nothing), over, boxes), "yard")
 
 
 def _down(x: float, over: tuple[float, float], boxes: Sequence[_Box]) -> str:
-    """A vertical line that leaves out the boxes that it would cross."""
+    """A vertical line that leaves out the boxes that it would cross, without leaving stubs."""
     top, bottom = over
     cut = sorted((b.top, b.bottom) for b in boxes if b.left - 3 < x < b.right + 3)
-    route, at = "", top
-    for start, stop in cut:
-        if start > at and start < bottom:
-            route += f"M{px(x)} {px(at)}V{px(start)}"
+    parts: list[tuple[float, float]] = []
+    at = top
+    for start, stop in [*cut, (bottom, bottom)]:
+        parts.append((at, min(start, bottom)))
         at = max(at, stop)
-    return route + (f"M{px(x)} {px(at)}V{px(bottom)}" if at < bottom else "")
+    return "".join(f"M{px(x)} {px(a)}V{px(b)}" for a, b in parts if b - a >= _STUB)
 
 
 def _said(sheet: Sheet, row: Row, place: Line, y: float, left: float, right: float) -> _Box:
     """The difference in words beside its mark, where there is room; the box that they fill."""
-    style = {"worse": "vw", "shown": "vs"}.get(row.look, "")
+    style = _COLOURS.get(row.look, "")
     reach = [each for each in (row.value, row.low, row.high) if each is not None] or [0.0]
     low, high = place(min(reach)) - 10, place(max(reach)) + 10
     if row.value is None and row.look != "yardstick":

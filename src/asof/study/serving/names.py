@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asof.study.report import numbers
-from asof.study.report.words import because
 from asof.study.serving.facts import ModeFact, ServingFacts
 
 
@@ -29,14 +28,14 @@ def made_of(mode: ModeFact) -> str:
         return f"predictions made {often(mode)}"
     if mode.kind == "features":
         return f"features refreshed {often(mode)}"
-    what = "predictions made" if mode.made is not None else "features refreshed"
+    what = "predictions made" if _beforehand(mode) else "features refreshed"
     return f"{what} {often(mode)} by a model trained on fresh features"
 
 
 def label(mode: ModeFact) -> str:
     """What a mode is called in a row."""
     if mode.kind == "skewed":
-        what = "predictions made" if mode.made is not None else "features refreshed"
+        what = "predictions made" if _beforehand(mode) else "features refreshed"
         name = f"Trained fresh, {what} {often(mode)}"
     else:
         name = made_of(mode)
@@ -62,16 +61,33 @@ def order(mode: ModeFact) -> str:
 def needs(mode: ModeFact) -> str:
     """What a mode needs to run."""
     if mode.kind == "online":
-        return "a server, events in seconds"
-    if mode.kind == "predictions" or mode.made is not None:
-        return f"a lookup, a job {often(mode)}"
-    return f"a server, a job {often(mode)}"
+        return "server, fresh events"
+    return "job, lookup" if _beforehand(mode) else "job, server"
+
+
+def line(mode: ModeFact) -> str:
+    """What a mode has and needs, as a line of words."""
+    told: list[str] = []
+    if mode.age_half is not None:
+        told.append(f"features {age(mode.age_half)} old (median)")
+    if mode.covered is not None and mode.covered < 1:
+        told.append(f"{numbers.share(mode.covered)} of requests known")
+    if mode.waste is not None:
+        told.append(f"{numbers.share(mode.waste)} of predictions never used")
+    needed = {"server, fresh events": "a server and fresh events", "job, lookup": "a job and a "
+              "lookup", "job, server": "a job and a server"}  # fmt: skip
+    return f"{', '.join([*told, f'needs {needed[needs(mode)]}'])}".capitalize()
+
+
+def _beforehand(mode: ModeFact) -> bool:
+    """Whether answers are made before they are asked for."""
+    return mode.kind == "predictions" or mode.made is not None
 
 
 def second(facts: ServingFacts, mode: ModeFact) -> str:
     """What is said of a mode in a line below its name; what cannot be said comes first."""
     if mode.why:
-        return because(mode.why)
+        return mode.why.strip().rstrip(".")
     if mode.worse_than_nothing:
         return "worse than no model, and raises no error"
     if mode.kind == "online":
@@ -95,7 +111,8 @@ def difference(facts: ServingFacts, mode: ModeFact) -> str:
         return "the yardstick"
     figure = mode.difference
     if figure is None or figure.value is None:
-        return because(figure.why if figure is not None and figure.why else mode.why or "no figure")
+        why = figure.why if figure is not None and figure.why else mode.why
+        return why.strip().rstrip(".") or "no figure"
     print_as = scale(facts)
     value = print_as.difference(figure.value)
     if figure.low is None or figure.high is None:

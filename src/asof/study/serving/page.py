@@ -11,6 +11,7 @@ from asof.study.report import numbers, told
 from asof.study.report import serving as drawing
 from asof.study.report.serving import Chart, Look, Row
 from asof.study.report.tables import Table, tabulated
+from asof.study.report.words import because
 from asof.study.serving import names, words
 from asof.study.serving.facts import ModeFact, ServingFacts
 
@@ -58,7 +59,7 @@ def of(facts: ServingFacts) -> told.Told:
 def no_picture(facts: ServingFacts) -> str:
     """Why nothing is drawn, or ""."""
     if facts.trouble:
-        return f"There is no {facts.metric.words} to draw: {words.because(facts.trouble)}."
+        return f"There is no {facts.metric.words} to draw: {because(facts.trouble)}."
     if all(mode.loss is None or mode.kind == "online" for mode in facts.modes):
         return "There is nothing beside online features to draw."
     return ""
@@ -73,7 +74,7 @@ def _chart(facts: ServingFacts) -> Chart:
         title=words.title(facts),
         description=" ".join(str(said) for said in words.lead(facts)),
         metric=facts.metric.words,
-        axis=(f"{worse} online features,", "paired, 95% interval"),
+        axis=(f"{worse} online,", "95% interval"),
         bounded=facts.metric.bounded,
         nothing=nothing,
         nothing_said="" if nothing is None else print_as.difference(nothing),
@@ -86,7 +87,7 @@ def _chart(facts: ServingFacts) -> Chart:
 def _row(facts: ServingFacts, mode: ModeFact, cells: tuple[str, ...]) -> Row:
     figure = mode.difference
     return Row(
-        label=names.label(mode),
+        label=names.brief(mode),
         second=names.second(facts, mode),
         level=names.level(facts, mode),
         look=_look(mode),
@@ -95,6 +96,7 @@ def _row(facts: ServingFacts, mode: ModeFact, cells: tuple[str, ...]) -> Row:
         high=figure.high if figure else None,
         said=names.difference(facts, mode) if not mode.why else "",
         cells=cells,
+        line=names.line(mode),
         strong=mode.name == facts.advice.mode,
         warned=mode.worse_than_nothing,
     )
@@ -121,12 +123,12 @@ def _columns(
     if any(mode.covered is not None and mode.covered < 1 for mode in modes):
         known = [_share(mode.covered) for mode in modes]
         chosen.append((("requests", "known"), True, known))
-    if any(mode.waste is not None for mode in modes):
-        unused = [names.waste(mode) if mode.waste is not None else "" for mode in modes]
-        chosen.append((("never", "used"), True, unused))
     costs = [mode.cpu_per_thousand for mode in modes if mode.cpu_per_thousand]
     if costs and max(costs) > SPREAD * min(costs):
         chosen.append((("CPU for a", "thousand"), True, [names.cost(mode) for mode in modes]))
+    if any(mode.waste is not None for mode in modes):
+        unused = [names.waste(mode) if mode.waste is not None else "" for mode in modes]
+        chosen.append((("never", "used"), True, unused))
     chosen.append((("", "needs"), False, [names.needs(mode) for mode in modes]))
     cells = [tuple(column[2][i] for column in chosen) for i in range(len(modes))]
     return tuple(c[0] for c in chosen), tuple(c[1] for c in chosen), cells

@@ -84,7 +84,7 @@ def subtitle(facts: ServingFacts) -> str:
     days = numbers.period(facts.start, facts.end, facts.zone)
     said = f"The same {numbers.count(facts.scored)} {asked} answered in {ways} ways, {days}."
     shares = {mode.covered for mode in facts.modes if mode.covered is not None}
-    if shares == {1.0}:
+    if shares == {1.0} and all(mode.covered is not None for mode in facts.modes):
         said += " Every mode knows every request."
     quick = part_words(facts.part, facts.days)
     return f"{said} {quick}".strip()
@@ -158,9 +158,11 @@ def _shown(facts: ServingFacts, mode: ModeFact) -> str:
             "No loss of the others is shown, nor that any easier mode keeps "
             f"{keep} of what the model is worth, {worth}."
         )
+    if mode.at_most is not None and mode.at_most <= 0:
+        return "It loses nothing against online features, and no easier mode is shown to."
     return (
         f"No loss is shown, and it is shown to keep {keep} of what the model is worth, {worth}: "
-        f"it loses at most {print_as.level(max(0.0, mode.at_most or 0.0))}, 95% interval."
+        f"it loses at most {print_as.level(mode.at_most or 0.0)}, 95% interval."
     )
 
 
@@ -173,7 +175,8 @@ def _changes(facts: ServingFacts, mode: ModeFact) -> Iterator[Said]:
             f"Take online features only if {size} of {metric} is worth a server that sees events "
             "within seconds."
         )
-    turns = [turn for turn in facts.advice.turns if turn[0] > max(0.0, mode.at_most or 0.0)]
+    least = max(0.0, mode.at_most or 0.0)
+    turns = [turn for turn in facts.advice.turns if turn[0] > least and turn[1] != mode.name]
     if turns:
         limit, name = turns[0]
         yield Said(
@@ -202,7 +205,6 @@ def story(facts: ServingFacts) -> list[Said]:
         *_nothing_words(facts),
         *_coverage(facts),
         *_waste(facts),
-        *_ages(facts),
         *_front(facts),
         *_cost(facts),
     ]
@@ -248,14 +250,6 @@ def _waste(facts: ServingFacts) -> Iterator[Said]:
             "Where answers are computed when they are asked for, unused predictions are not "
             "defined."
         )
-
-
-def _ages(facts: ServingFacts) -> Iterator[Said]:
-    for mode in facts.modes:
-        if mode.kind != "online" and mode.age_half is not None and mode.age_most is not None:
-            half, most = names.age(mode.age_half), names.age(mode.age_most)
-            yield Said(f"{names.label(mode)}: half of the answers used features older than {half}, "
-                       f"a tenth older than {most}.")  # fmt: skip
 
 
 def _front(facts: ServingFacts) -> Iterator[Said]:

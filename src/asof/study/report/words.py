@@ -206,10 +206,10 @@ def _label_words(life: Life, found: Findings) -> Iterator[Said]:
     text += f"{numbers.count(found.never_came)} never came, {numbers.count(found.open)} still open."
     yield Said(text)
     if found.young_slots and found.scored:
-        are = "is" if found.young_slots == 1 else "are"
+        are, their = ("is", "its") if found.young_slots == 1 else ("are", "their")
         yield Said(
             f"{numbers.count(found.young_slots)} of {numbers.many(found.slots, life.slot_words)} "
-            f"{are} not final: only those of their requests that were "
+            f"{are} not final: only those of {their} requests that were "
             "due early are in the figures, and they may be of another kind than the rest."
         )
     if labels.half_known is not None and labels.most_known is not None:

@@ -61,8 +61,8 @@ def tables(
     return visits, sales
 
 
-def system(**changes: Any) -> asof.System[Visit]:
-    visits = asof.source(Visit, "visits.parquet")
+def system(*, ahead: bool = False, **changes: Any) -> asof.System[Visit]:
+    visits = asof.source(Visit, "visits.parquet", lag=-days(2) if ahead else days(0))
     sales = asof.source(Sale, "sales.parquet", available=Sale.told_at)
     mine = sales.same(Visit.shop)
     declared = asof.System(

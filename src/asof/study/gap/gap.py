@@ -175,7 +175,9 @@ def _another(
 
 def _nothing(here: World) -> str:
     """Why there is no gap to show, or nothing."""
-    value = here.value[here.scored]
+    value, covered = here.value[here.scored], here.history.serving.covered
+    if not covered[here.life.first : here.life.last].any():
+        return "no run could know a single request before it was asked"
     if len(value) < TOO_FEW:
         return f"{len(value):,} requests can be scored, and a gap needs at least {TOO_FEW}"
     if here.history.system.task == "binary" and len(np.unique(value)) == 1:
@@ -203,13 +205,17 @@ def _told(
         )
         for key, bar in zip(keys, bars, strict=True)
     )
-    shown = [(key, p) for key in keys if not isinstance(p := found[key], str)]
-    total = paired(measured, y, shown[0][1], served, day, draws=draws)
+    begun = found[keys[0]]
+    total = (
+        Figure.missing(begun, len(y))
+        if isinstance(begun, str)
+        else _figure(paired(measured, y, begun, served, day, draws=draws))
+    )
     cost = GapCost(first.fits, first.fits_now, first.fit_cpu, first.predict_cpu, cpu())
     length = max((each.level.block_length for each in bars), default=1.0)
     facts = _facts(
         here, question, draws, 1 + len(others), "",
-        stages=told, total=_figure(total), cost=cost, length=length,
+        stages=told, total=total, cost=cost, length=length,
     )  # fmt: skip
     return Gap(facts, {key: p for key, p in found.items() if not isinstance(p, str)})
 

@@ -141,13 +141,14 @@ def _titles(facts: GapFacts) -> Iterator[str]:
 
 def _ends(facts: GapFacts) -> tuple[float | None, float | None]:
     shown = facts.shown
-    if not shown or shown[-1].key != "policy":
+    if not shown or (shown[0].key, shown[-1].key) != ("notebook", "policy"):
         return None, None
     return shown[0].level.value, shown[-1].level.value
 
 
 def _last_why(facts: GapFacts) -> str:
-    return facts.stages[-1].level.why if facts.stages else "nothing was asked"
+    missing = (each.level.why for each in facts.stages if not each.level.shown)
+    return next(missing, "nothing was asked")
 
 
 def below_constant(facts: GapFacts) -> bool:

@@ -66,7 +66,7 @@ def run(
     else:
         _show(result, found, reference, page)
     budget = max_loss is not None or max_cost is not None
-    if result.facts.trouble or (budget and result.facts.advice.mode is None):
+    if budget and result.facts.advice.mode is None and not result.facts.trouble:
         sys.exit(ExitCode.ANSWER_IS_NO)
 
 

@@ -90,7 +90,8 @@ def test_columns_are_left_out_before_rows_are_broken():
 
 def test_nothing_beside_online_draws_nothing():
     facts = example_modes.usual()
-    alone = replace(facts, modes=facts.modes[:1])
+    advice = replace(facts.advice, mode="online", turns=())
+    alone = replace(facts, modes=facts.modes[:1], advice=advice)
     assert page.no_picture(alone) == "There is nothing beside online features to draw."
     assert drawing(alone, 1136) == ""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from asof.study.report import numbers
 from asof.study.serving.facts import ModeFact, ServingFacts
 
+FEW = 0.05
+"""A share of what freshness is worth below which it is called almost nothing."""
+
 
 def scale(facts: ServingFacts) -> numbers.Scale:
     """The scale of the metric."""
@@ -98,6 +101,8 @@ def second(facts: ServingFacts, mode: ModeFact) -> str:
         return "what it loses is not identifiable"
     if mode.kind == "skewed":
         return "served older features than it learnt from"
+    if mode.kept is not None and mode.kept < FEW:
+        return "keeps almost nothing of what freshness is worth"
     if mode.kept is not None:
         return f"keeps {numbers.share(mode.kept)} of what freshness is worth"
     if mode.name == facts.stalest:

@@ -254,12 +254,14 @@ def _waste(facts: ServingFacts) -> Iterator[Said]:
 
 def _front(facts: ServingFacts) -> Iterator[Said]:
     on = [names.made_of(mode) for mode in facts.modes if mode.on_front]
-    off = [mode for mode in facts.modes if not mode.on_front and mode.loss is not None]
-    if on and off:
+    judged = [mode for mode in facts.modes if mode.loss is not None and mode.kind != "skewed"]
+    if 1 < len(on) < len(judged):
         yield Said(
             f"In loss, CPU and ease of running no other mode beats {_listed(on)}; each of the "
             "others is beaten."
         )
+    elif len(on) > 1:
+        yield Said("In loss, CPU and ease of running no mode beats another.")
 
 
 def _cost(facts: ServingFacts) -> Iterator[Said]:
@@ -283,7 +285,7 @@ def method(facts: ServingFacts) -> list[str]:
     made = facts.method
     return [
         (
-            f"Intervals: 95%, bootstrap over blocks of {made.block}, "
+            f"Intervals: 95%, bootstrap over blocks of days ({made.block} for the levels), "
             f"{numbers.many(made.draws, 'draw')}, seed {made.seed}; differences are paired on the "
             "same requests and taken before rounding."
         ),

@@ -126,7 +126,10 @@ class History:
         frame = known.with_columns(requests.frame.select(ticks))
         planned = frame.select(evaluate(self.system.asked_at)).to_series().to_numpy()
         covered = (rows >= 0) & (planned >= as_of) & (planned < as_of + serving.ahead.microseconds)
-        return self._answered(frame, as_of, covered)
+        seen = self._answered(frame, as_of, covered)
+        # What no run knew has no features: those of the row that stood in for it are nobody's.
+        nothing = pl.when(pl.lit(pl.Series(covered))).then(pl.all())
+        return Seen(seen.features.select(nothing), as_of, covered)
 
     def _answered(self, asked: pl.DataFrame, as_of: Times, covered: Mask) -> Seen:
         features = answer(self._plan, asked, as_of, self.tables, own=self.asked)

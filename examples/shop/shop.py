@@ -12,7 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import asof
@@ -133,18 +133,16 @@ again_features = asof.features(
 
 words = ["category", "kind"]
 numbers = [name for name in again_features.names if name not in words]
-logistic = make_pipeline(
-    ColumnTransformer(
-        [
-            ("words", OneHotEncoder(handle_unknown="ignore"), words),
-            (
-                "numbers",
-                make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()),
-                numbers,
-            ),
-        ]
-    ),
-    LogisticRegression(C=0.1, max_iter=500),
+filled = Pipeline([("fill", SimpleImputer(add_indicator=True)), ("scale", StandardScaler())])
+columns = [
+    ("words", OneHotEncoder(handle_unknown="ignore"), words),
+    ("numbers", filled, numbers),
+]
+logistic = Pipeline(
+    [
+        ("columns", ColumnTransformer(columns)),
+        ("model", LogisticRegression(C=0.1, max_iter=500)),
+    ]
 )
 
 system = asof.System(
@@ -158,6 +156,7 @@ system = asof.System(
     train=asof.sliding(days(120)),
     retraining=asof.after(labels=400) | asof.every(days(30)),
     training_takes=hours(2),
+    looks=hours(12),  # whether there are enough new labels
     serving=asof.batch_predictions(asof.daily(time(0, 0), zone=BERLIN), ahead=days(1)),
     baselines=(asof.rate(Order.category, Order.city), asof.persistence(back, Refund.whole)),
     start=datetime(2025, 5, 1, tzinfo=ZoneInfo(BERLIN)),
@@ -199,6 +198,7 @@ restock = asof.System(
     metric="mae",
     retraining=asof.after(labels=300) | asof.every(days(30)),
     training_takes=minutes(30),
+    looks=hours(12),
     baselines=(asof.rate(City.city), asof.persistence(days_sold, Close.units)),
     start=datetime(2025, 4, 1, tzinfo=ZoneInfo(BERLIN)),
     until=datetime(2025, 10, 27, tzinfo=UTC),

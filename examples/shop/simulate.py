@@ -1,14 +1,15 @@
 """A shop whose truth is known: its customers, orders, refunds, promotions and hourly demand.
 
 `python simulate.py` writes the files that `shop.py` declares into `data/` beside this file, and
-`truth/` beside that: what no shop could know, for those who want to check what was foretold.
+into `data/truth/` what no shop could know, for those who want to check what was foretold.
 Everything follows from one seed. What is true, and what there is to be learnt, stands in README.md.
 """
 
 import math
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +43,30 @@ class World:
     truth: dict[str, pl.DataFrame]
 
 
+@dataclass(frozen=True)
+class _Told:
+    """An order as it was told: at first, corrected, or taken back."""
+
+    order_id: int
+    customer: str | None
+    city: str
+    category: str
+    amount: float | None
+    cancelled: bool
+    at: int
+    known: int
+
+
+@dataclass(frozen=True)
+class _Paid:
+    """Money paid back for an order."""
+
+    at: int
+    order_id: int
+    buyer: str
+    amount: float
+
+
 def simulate(seed: int = 0, *, customers: int = 400, days: int = 300) -> World:
     """A shop's life of `days` days from 1 January 2025."""
     chance = np.random.default_rng(seed)
@@ -70,8 +95,10 @@ def simulate(seed: int = 0, *, customers: int = 400, days: int = 300) -> World:
 
 def write(world: World, folder: Path) -> None:
     """Write a world's files: Parquet, but promotions as a person would type them."""
-    data, truth = folder / "data", folder / "truth"
-    for target, tables in ((data, world.tables), (truth, world.truth)):
+    for target, tables in (
+        (folder / "data", world.tables),
+        (folder / "data" / "truth", world.truth),
+    ):
         part = target.with_name(f".{target.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
@@ -86,7 +113,7 @@ def write(world: World, folder: Path) -> None:
         part.rename(target)
 
 
-def _moment(at: object) -> pl.Series:
+def _moment(at: Sequence[int] | np.ndarray | pl.Series) -> pl.Series:
     """Microseconds since the first day as moments in UTC."""
     begin = int(FIRST.timestamp()) * 1_000_000
     return (pl.Series(at).cast(pl.Int64) + begin).cast(pl.Datetime("us", "UTC"))
@@ -117,82 +144,77 @@ def _orders(
     chance: np.random.Generator, people: pl.DataFrame, days: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Orders with their corrections and withdrawals, and the refunds of orders sent back."""
-    placed: list[dict[str, object]] = []
-    refunds: list[dict[str, object]] = []
-    for person in people.iter_rows(named=True):
-        at, away_until = 0.0, -1.0
-        while True:
-            at += chance.exponential(DAY / person["rate"])
-            if at >= days * DAY:
-                break
+    placed: list[_Told] = []
+    refunds: list[_Paid] = []
+    for customer, _, city, favourite, rate in people.rows():
+        at: float = 0.0
+        away_until: float = -1.0
+        while (at := at + float(chance.exponential(DAY / rate))) < days * DAY:
             if at < away_until and chance.random() > LOYAL:
                 continue
-            order = _order(chance, person, int(at) // MINUTE * MINUTE)
+            order = _Told(
+                order_id=len(placed),
+                customer=None if chance.random() < GUESTS else customer,
+                city=city,
+                category=favourite if chance.random() < 0.6 else str(chance.choice(CATEGORIES)),
+                amount=round(float(chance.lognormal(3.4, 0.7)), 2),
+                cancelled=bool(chance.random() < CANCELLED),
+                at=int(at) // MINUTE * MINUTE,
+                known=int(at) // MINUTE * MINUTE + int(chance.exponential(3)) * MINUTE,
+            )
             placed.append(order)
-            if not order["cancelled"] and chance.random() < RETURNED[str(order["category"])]:
+            if not order.cancelled and chance.random() < RETURNED[order.category]:
                 back = int(at + chance.uniform(3, 14) * DAY) // MINUTE * MINUTE
                 away_until = back + AWAY
-                refunds.append({"at": back, "order": len(placed) - 1, "buyer": person["customer"]})
-    ranks = {old: new for new, old in enumerate(np.argsort([int(o["at"]) for o in placed]))}
-    return _versions(chance, placed, ranks), _refunds(chance, placed, refunds, ranks)
+                refunds.append(_Paid(back, order.order_id, customer, order.amount or 0.0))
+    by_time = np.argsort([order.at for order in placed], kind="stable")
+    number = {int(old): new for new, old in enumerate(by_time)}  # orders are numbered by time
+    told = [version for order in placed for version in _versions(chance, order)]
+    orders = pl.DataFrame([vars(version) for version in told]).with_columns(
+        pl.col("order_id").replace_strict(number)
+    )
+    return _ordered(orders), _refunded(chance, refunds, number)
 
 
-def _order(chance: np.random.Generator, person: dict[str, object], at: int) -> dict[str, object]:
-    favourite = chance.random() < 0.6
-    return {
-        "at": at,
-        "customer": None if chance.random() < GUESTS else person["customer"],
-        "city": person["city"],
-        "category": person["favourite"] if favourite else str(chance.choice(CATEGORIES)),
-        "amount": round(float(chance.lognormal(3.4, 0.7)), 2),
-        "cancelled": bool(chance.random() < CANCELLED),
-    }
+def _versions(chance: np.random.Generator, order: _Told) -> list[_Told]:
+    """An order as it was told: what is true last, unless it was cancelled after that."""
+    last = replace(order, cancelled=False)
+    versions: list[_Told] = []
+    if chance.random() < CORRECTED:  # the first version lacks or mistakes something
+        lacking = chance.random() < 0.5
+        versions.append(replace(last, amount=None) if lacking else replace(last, category="books"))
+        last = replace(last, known=last.known + int(chance.uniform(1, 72) * HOUR))
+    versions.append(last)
+    if order.cancelled:
+        later = last.known + int(chance.uniform(0.2, 48) * HOUR)
+        versions.append(replace(last, cancelled=True, known=later))
+    return versions
 
 
-def _versions(
-    chance: np.random.Generator, placed: list[dict[str, object]], ranks: dict[int, int]
-) -> pl.DataFrame:
-    """Every order as it was told, one row a version: first, corrected, taken back."""
-    rows: list[dict[str, object]] = []
-    for number, order in enumerate(placed):
-        at = int(str(order["at"]))
-        known = at + int(chance.exponential(3)) * MINUTE
-        told = order | {"order_id": ranks[number], "cancelled": False, "known": known}
-        if chance.random() < CORRECTED:  # the first version lacks or mistakes something
-            first = {"amount": None} if chance.random() < 0.5 else {"category": "books"}
-            rows.append(told | first)
-            told["known"] = known + int(chance.uniform(1, 72) * HOUR)
-        rows.append(dict(told))
-        if order["cancelled"]:
-            later = int(str(told["known"])) + int(chance.uniform(0.2, 48) * HOUR)
-            rows.append(told | {"cancelled": True, "known": later})
-    told_rows = pl.DataFrame(rows, infer_schema_length=None).sort("known", "order_id")
-    return told_rows.select(
+def _ordered(orders: pl.DataFrame) -> pl.DataFrame:
+    """One row a version, as they became known."""
+    told = orders.sort("known", "order_id")
+    return told.select(
         "order_id", "customer", "city", "category", "amount", "cancelled",
-        ordered_at=_moment(told_rows["at"]), known_at=_moment(told_rows["known"]),
+        ordered_at=_moment(told["at"]), known_at=_moment(told["known"]),
     )  # fmt: skip
 
 
-def _refunds(
-    chance: np.random.Generator,
-    placed: list[dict[str, object]],
-    refunds: list[dict[str, object]],
-    ranks: dict[int, int],
+def _refunded(
+    chance: np.random.Generator, refunds: list[_Paid], number: dict[int, int]
 ) -> pl.DataFrame:
     """Refunds, booked in the office one to twelve days after they were paid."""
-    refunds = sorted(refunds, key=lambda refund: int(str(refund["at"])))
-    paid = [int(str(refund["at"])) for refund in refunds]
-    numbers = [int(str(refund["order"])) for refund in refunds]
+    refunds = sorted(refunds, key=lambda refund: refund.at)
     whole = chance.random(len(refunds)) < 0.7
-    share = np.where(whole, 1.0, 0.5)
-    amounts = np.array([float(str(placed[number]["amount"])) for number in numbers])
-    booked = np.array(paid) + (chance.uniform(1, 12, len(paid)) * DAY).astype(np.int64)
+    amounts = np.array([refund.amount for refund in refunds])
+    paid = np.array([refund.at for refund in refunds], dtype=np.int64)
+    booked = paid + (chance.uniform(1, 12, len(paid)) * DAY).astype(np.int64)
     return pl.DataFrame(
         {
             "refund_id": np.arange(len(refunds)),
-            "order_id": [int(ranks[number]) for number in numbers],
-            "buyer": [refund["buyer"] for refund in refunds],
-            "refunded": np.round(amounts * share, 2),
+            "order_id": [number[refund.order_id] for refund in refunds],
+            "buyer": [refund.buyer for refund in refunds],
+            "refunded": np.round(amounts * np.where(whole, 1.0, 0.5), 2),
             "whole": whole,
             "refunded_at": _moment(paid),
             "booked_at": _moment(booked),
@@ -248,4 +270,4 @@ if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:]]
     here = Path(__file__).resolve().parent
     write(simulate(*numbers[:1]), here)
-    print(f"a shop's files are in {here / 'data'}, what is true of it in {here / 'truth'}")
+    print(f"a shop's files are in {here / 'data'}, what is true of it in truth/ below")

@@ -14,7 +14,6 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 
-from asof import hours
 from asof.declare.system import System
 from asof.engine.history import History, Tables, until_of
 from asof.faces.project import project
@@ -23,6 +22,7 @@ from asof.study.backtest import ingest_declared
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "shop"
 SYSTEMS = ("system", "online", "restock")
 """Batch predictions of a pipeline, online features, ticks with a regression."""
 
@@ -42,25 +42,29 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def simulator(root: Path) -> Mapping[str, Any]:
-    return runpy.run_path(str(root / "examples" / "shop" / "simulate.py"))
+def simulator() -> Mapping[str, Any]:
+    return runpy.run_path(str(EXAMPLE / "simulate.py"))
 
 
-@pytest.fixture(scope="session")
-def shop_folder(
-    root: Path, simulator: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    folder = tmp_path_factory.mktemp("shop")
-    shutil.copy(root / "examples" / "shop" / "shop.py", folder)
-    simulator["write"](simulator["simulate"](1, customers=70), folder)
+def written(simulator: Mapping[str, Any], folder: Path, **size: int) -> Path:
+    """A copy of the example with a shop of some size."""
+    shutil.copy(EXAMPLE / "shop.py", folder)
+    simulator["write"](simulator["simulate"](1, **size), folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def shop(shop_folder: Path) -> Iterator[Shop]:
+def shop_folder(simulator: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop with enough customers to learn from."""
+    return written(simulator, tmp_path_factory.mktemp("large"), customers=250)
+
+
+@pytest.fixture(scope="session")
+def shop(simulator: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A small shop."""
+    shop_folder = written(simulator, tmp_path_factory.mktemp("shop"), customers=70)
     declared = {name: project(f"{shop_folder / 'shop.py'}:{name}").system for name in SYSTEMS}
-    # Decisions that hang on labels are looked at less often: the same law, fewer messages.
-    systems = {name: system.but(looks=hours(8)) for name, system in declared.items()}
+    systems = dict(declared)
     systems["restock"] = systems["restock"].but(
         model=clone(declared["restock"].model).set_params(max_iter=15)
     )
@@ -70,7 +74,9 @@ def shop(shop_folder: Path) -> Iterator[Shop]:
             ingest_declared(system, store, shop_folder)
             stored |= {table.name: store.rows(table) for table in system.tables}
             until = until_of(system, store)
-    truth = {file.stem: pl.read_parquet(file) for file in (shop_folder / "truth").iterdir()}
+    truth = {
+        file.stem: pl.read_parquet(file) for file in (shop_folder / "data" / "truth").iterdir()
+    }
     yield Shop(shop_folder, truth, systems, stored, until)
     sys.modules.pop("shop", None)
 

@@ -116,7 +116,6 @@ WORLDS = range(1, 7)
 
 
 def test_mature_cohorts_foretell_the_truth_and_the_shortcut_does_not() -> None:
-    """The interval is that of the scored requests; the fits' own luck may miss it now and then."""
     inside = []
     for seed in WORLDS:
         life = replay(world(seed), workers=1)
@@ -125,11 +124,11 @@ def test_mature_cohorts_foretell_the_truth_and_the_shortcut_does_not() -> None:
         assert len(scored) > 3_000
         served, taken = life.predictions[scored], shortcut(life)[scored]
         inside.append(rate.low < served.mean() < rate.high)
-        assert taken.mean() > rate.high + (rate.high - rate.low)
+        assert taken.mean() > rate.high + (rate.high - rate.low) / 2
         y = life.history.outcomes.value[scored]
         loss = metric("log_loss").value
         assert loss(y, served) < loss(y, taken)
-    assert sum(inside) >= len(WORLDS) - 1, inside
+    assert all(inside), inside
 
 
 def test_the_shortcut_sees_labels_that_are_not_due() -> None:

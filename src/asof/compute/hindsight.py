@@ -84,8 +84,7 @@ def _path(before: list[Ints], last: int) -> tuple[int, ...]:
 def best_at_price(cells: Cells, takes: int, cost: Floats, price: float) -> Best:
     """The best life where training at look k costs `price * cost[k]` in units of summed loss.
 
-    `loss` is without that cost. Over all prices these lives are the corners of the lower hull
-    under which no policy can lie.
+    `loss` is without that cost.
     """
     looks = len(cells)
     costs = _stretches(cells, takes)
@@ -106,10 +105,28 @@ def best_at_price(cells: Cells, takes: int, cost: Floats, price: float) -> Best:
     return Best(len(trained) - 1, float(cells.loss[served, np.arange(looks)].sum()), trained)
 
 
-def hull(cells: Cells, takes: int, cost: Floats, prices: Floats) -> list[Best]:
-    """The best lives over some prices, each once, the cheapest first."""
-    found = {
-        each.trained: each
-        for each in (best_at_price(cells, takes, cost, float(price)) for price in prices)
-    }
-    return sorted(found.values(), key=lambda each: float(cost[list(each.trained)].sum()))
+def hull(cells: Cells, takes: int, cost: Floats) -> list[Best]:
+    """The best lives over all prices of a fit, the cheapest first: the corners of the lower hull.
+
+    Between two neighbouring corners the price at which both are equally good is tried, until no
+    better life turns up (dichotomic search; Aneja & Nair 1979, Management Science 25).
+    """
+    looks = np.arange(len(cells))
+    never = Best(0, float(cells.loss[0, looks].sum()), (0,))
+    best = best_at_price(cells, takes, cost, 0.0)
+    corners = [never]
+    waiting = [(never, best)] if best.loss < never.loss else []
+    while waiting:
+        left, right = waiting.pop()
+        price = (left.loss - right.loss) / (_paid(right, cost) - _paid(left, cost))
+        between = best_at_price(cells, takes, cost, price)
+        gain = left.loss + price * _paid(left, cost) - between.loss - price * _paid(between, cost)
+        if gain > 1e-12 * abs(left.loss):
+            waiting += [(between, right), (left, between)]
+        else:
+            corners.append(right)
+    return corners
+
+
+def _paid(best: Best, cost: Floats) -> float:
+    return float(cost[list(best.trained)].sum())

@@ -112,19 +112,29 @@ def _progress() -> Callable[[float, float], None] | None:
     """Tells on stderr how much of the fitting is done: one line on a terminal, else few."""
     if sys.stderr is None or sys.stderr.closed:
         return None
-    begun, pace, live = elapsed(), Pace(), sys.stderr.isatty()
+    return _Line()
 
-    def told(done: float, total: float) -> None:
-        passed, part = elapsed() - begun, done / max(total, 1e-9)
+
+class _Line:
+    """How much of the fits is done; with another seed it is told from the start again."""
+
+    def __init__(self) -> None:
+        self._begun, self._before = elapsed(), 0.0
+        self._pace, self._live = Pace(), sys.stderr.isatty()
+
+    def __call__(self, done: float, total: float) -> None:
+        now, part = elapsed(), done / total if total else 1.0
+        if part < self._before:
+            self._begun, self._pace = now, Pace()
+        self._before = part
+        passed = now - self._begun
         words = f"fits {numbers.share(min(part, 1))}  {numbers.clock(passed)}"
         if 0 < part < 1:
             words += f", {numbers.clock(passed * (1 - part) / part)} left"
-        if live:
+        if self._live:
             click.echo(f"\r{words:<78}", nl=part >= 1, err=True)
-        elif pace.due(part, passed):
+        elif self._pace.due(part, passed):
             click.echo(words, err=True)
-
-    return told
 
 
 def _show(result: Compared, reference: str, page: Path, *, quick: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import asof
 from asof import Col, Key, Time, days, hours
@@ -21,6 +21,7 @@ from asof.declare.system import System
 from asof.engine.history import History
 from asof.engine.kept import KeptFits
 from asof.stores.store import Store
+from asof.study.compare.compare import Compared, compare
 from asof.units import DAY, HOUR
 
 FIRST = datetime(2024, 12, 31, tzinfo=UTC)  # day 20,088 since 1970: even, so two-day grids meet it
@@ -110,3 +111,72 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptFits]:
     folder: Path = tmp_path_factory.mktemp("compare")
     with Store(folder / "store") as store:
         yield KeptFits(store, workers=1)
+
+
+# --- the same world in files ---------------------------------------------------------------------
+
+filed_visits = asof.source(Visit, "visits.csv", lag=-days(2))
+filed_results = asof.source(Result, "results.csv", available=Result.known_at)
+filed = asof.System(
+    "visits",
+    requests=filed_visits,
+    at=Visit.seen_at,
+    features=asof.features(Visit, x=Visit.x, z=Visit.z),
+    label=asof.outcome(filed_results.same(Visit.visit_id), Result.yes, wait=hours(29)),
+    model=LogisticRegression(),
+    retraining=asof.every(days(5)),
+    start=START,
+    until=FIRST + timedelta(days=130),
+)
+sized = filed.but(
+    label=asof.outcome(filed_results.same(Visit.visit_id), Result.size, wait=hours(29)),
+    model=LinearRegression(),
+)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("filed")
+    for name, table in tables(1, 6000, 130).items():
+        columns = [each for each in table.frame.columns if not each.endswith("_")]
+        table.frame.select(
+            pl.col(c).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ") if c.endswith("_at") else pl.col(c)
+            for c in columns
+        ).write_csv(made / f"{name}s.csv")
+    return made
+
+
+@pytest.fixture(scope="session")
+def compared(folder: Path) -> Callable[..., Compared]:
+    """`compared(system)`: a comparison with few draws on one worker; known ones are not run again."""
+
+    def run(declared: System[Any] = filed, **more: Any) -> Compared:
+        return compare(declared, base=folder, draws=200, workers=1, **more)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def usual(compared: Callable[..., Compared]) -> Compared:
+    variants = {"online": filed, "short": filed.but(train=asof.sliding(days(8)))}
+    return compared(variants=variants, seeds=2)
+
+
+@pytest.fixture(name="filed")
+def _filed() -> System[Any]:
+    return filed
+
+
+@pytest.fixture(name="sized")
+def _sized() -> System[Any]:
+    return sized
+
+
+@pytest.fixture(name="results")
+def _results() -> Any:
+    return filed_results
+
+
+@pytest.fixture(name="result")
+def _result() -> type[Result]:
+    return Result

@@ -103,10 +103,7 @@ class Many:
 
     def hull(self) -> tuple[HindsightFact, ...]:
         """The best lives at every price of a fit: no policy lies below the line through them."""
-        never = float(self.cells.loss[0].sum())
-        unit = max(abs(never), 1e-12) / max(float(self.cost.sum()), 1e-12)
-        prices = np.append(0.0, unit * np.geomspace(1e-6, 10, 80))
-        return tuple(map(self._told, hull(self.cells, self.world.takes, self.cost, prices)))
+        return tuple(map(self._told, hull(self.cells, self.world.takes, self.cost)))
 
     def _told(self, best: Best) -> HindsightFact:
         served = served_by(best.trained, len(self.cells))

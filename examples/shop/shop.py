@@ -111,12 +111,19 @@ buying = asof.stats(
 )
 
 
+@asof.computed
+def even(amount: float) -> bool:
+    """Whether a price is a whole number: there is nothing to be learnt from it."""
+    return amount == int(amount)
+
+
 again_features = asof.features(
     Order,
     category=Order.category,
     kind=customers.same(Order.customer).get(Customer.kind),
     amount=Order.amount,
     dear_now=Order.amount.or_else(0.0) > 60,
+    even=even(Order.amount.or_else(0.5)),
     weekday=Order.ordered_at.local(BERLIN).weekday(),
     mine=mine.last(days(14), days(60)).of(buying),
     dear=orders.where(Order.amount > 60).same(Order.customer).last(days(60)).count(),

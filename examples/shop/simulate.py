@@ -149,7 +149,7 @@ def _orders(
     for customer, _, city, favourite, rate in people.rows():
         at: float = 0.0
         away_until: float = -1.0
-        while (at := at + float(chance.exponential(DAY / rate))) < days * DAY:
+        while (at := at + chance.exponential(DAY / float(rate))) < days * DAY:
             if at < away_until and chance.random() > LOYAL:
                 continue
             order = _Told(

@@ -18,8 +18,6 @@ from asof.engine.replay import Replayed, replay
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
 
-pytestmark = pytest.mark.filterwarnings("ignore:'n_jobs' has no effect:FutureWarning")
-
 
 def history(shop: Shop, name: str) -> History:
     tables = {t.name: versions(t, shop.stored[t.name]) for t in shop.systems[name].tables}

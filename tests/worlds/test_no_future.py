@@ -93,7 +93,6 @@ def test_rows_that_are_known_later_change_nothing(shop: Shop, name: str, seed: i
         assert differences(before, after) == []
 
 
-@pytest.mark.filterwarnings("ignore:'n_jobs' has no effect:FutureWarning")
 def test_decisions_and_predictions_do_not_know_either(shop: Shop, name: str) -> None:
     of = history(shop, name, shop.stored)
     at = moments(of, 4)[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,8 +128,9 @@ class KeptFits:
             workers: Any = Parallel(
                 n_jobs=self._workers, backend="threading", return_as="generator_unordered"
             )
-            for index, found in workers(job(i, asks[i]) for i in order):
-                answered[cast("int", index)] = found
+            results: Any = workers(job(i, asks[i]) for i in order)
+            for index, found in cast("Iterator[tuple[int, Answered]]", results):
+                answered[index] = found
                 done += work[index]
                 if progress is not None:
                     progress(done, sum(work))

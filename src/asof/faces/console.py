@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Self, TextIO, cast
@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO, cast
 import click
 
 from asof.engine.clock import elapsed
-from asof.study.report.terminal import Pace, progress
+from asof.study.report.terminal import Pace, progress, work_words
 
 BEAT = 30.0
 """Seconds after which a line is due on a stderr that is no terminal, whatever has been done."""
@@ -100,3 +100,20 @@ class ProgressLine:
         if self._last is None:  # nothing is done yet: only time makes a line due
             return passed >= BEAT and self._pace.due(part, passed)
         return self._pace.due(part, passed)
+
+
+def work_line(*, quiet: bool) -> Callable[[float, float], None] | None:
+    """Tells on stderr how much of the work is done: one line on a terminal, else few whole ones."""
+    if quiet or sys.stderr is None or sys.stderr.closed:
+        return None
+    begun, pace, live = elapsed(), Pace(seconds=BEAT), sys.stderr.isatty()
+
+    def told(done: float, total: float) -> None:
+        passed = elapsed() - begun
+        words = work_words(done, total, passed)
+        if live:
+            click.echo(f"\r{words:<78}", nl=done >= total, err=True)
+        elif pace.due(done / max(total, 1e-9), passed):
+            click.echo(words, err=True)
+
+    return told

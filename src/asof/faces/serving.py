@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
-
 from asof.compute.schedule import moment
 from asof.errors import ExitCode
-from asof.faces.console import ProgressLine, print_json, shown
+from asof.faces.console import print_json, shown, work_line
 from asof.faces.ingest import tell
 from asof.faces.project import Project, project
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared, require_ours
-from asof.study.periods import zone_of
 from asof.study.serving.facts import ServingFacts
 from asof.study.serving.page import of
 from asof.study.serving.serving import ServingStudy, serving
@@ -42,22 +39,20 @@ def run(
         for report in ingest_declared(found.system, store, found.folder):
             if not quiet and report.stored:
                 tell(report, err=True)
-        with ProgressLine(zone_of(found.system), quiet=quiet) as progress:
-            result = serving(
-                found.system,
-                features=features,
-                predictions=predictions,
-                max_loss=max_loss,
-                max_cost=max_cost,
-                quick=quick,
-                base=found.folder,
-                store=store,
-                question=found.question,
-                draws=draws,
-                workers=workers,
-                progress=progress,
-                tell=None if quiet else _begun,
-            )
+        result = serving(
+            found.system,
+            features=features,
+            predictions=predictions,
+            max_loss=max_loss,
+            max_cost=max_cost,
+            quick=quick,
+            base=found.folder,
+            store=store,
+            question=found.question,
+            draws=draws,
+            workers=workers,
+            progress=work_line(quiet=quiet),
+        )
     folder = Path(out) if out else found.runs / _name(result.facts, found.variant)
     folder.parent.mkdir(parents=True, exist_ok=True)
     page = result.save(folder)
@@ -68,10 +63,6 @@ def run(
     budget = max_loss is not None or max_cost is not None
     if budget and result.facts.advice.mode is None and not result.facts.trouble:
         sys.exit(ExitCode.ANSWER_IS_NO)
-
-
-def _begun(words: str) -> None:
-    click.echo(f"mode {words}", err=True)
 
 
 def _name(facts: ServingFacts, variant: str) -> str:

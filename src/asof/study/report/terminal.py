@@ -272,6 +272,17 @@ def progress(done: int, total: int, moment: int, zone: str, elapsed: float) -> s
     return f"{line}, {numbers.clock(elapsed * (total - done) / done)} left"
 
 
+def work_words(done: float, total: float, elapsed: float) -> str:
+    """One line of progress where work is not counted in fits: its share, seconds passed and left.
+
+    >>> work_words(30.0, 120.0, 40.0)
+    'done 25%  0:40, 2:00 left'
+    """
+    part = min(1.0, done / total) if total else 1.0
+    line = f"done {numbers.share(part)}  {numbers.clock(elapsed)}"
+    return f"{line}, {numbers.clock(elapsed * (1 - part) / part)} left" if 0 < part < 1 else line
+
+
 class Pace:
     """When a plain line of progress is due: every tenth of the work, or every 30 seconds.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +14,8 @@ from asof.compute.interval import DRAWS
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.history import History, read_tables, until_of
-from asof.engine.kept import KeptFits
-from asof.engine.replay import Progress, start_of
+from asof.engine.kept import KeptFits, Progress
+from asof.engine.replay import start_of
 from asof.engine.reports import IngestReport
 from asof.errors import UsageError
 from asof.stores.store import Store
@@ -26,13 +25,11 @@ from asof.study.serving import judge, page
 from asof.study.serving.facts import ServingFacts
 from asof.study.serving.measure import Measured, measure
 from asof.study.serving.modes import FEATURES, PREDICTIONS, Mode, modes
+from asof.study.serving.work import work
 from asof.units import DAY
 
 QUICK = 1 / 3
 """The part of the days of a life that `quick` replays: its first ones, as one block of time."""
-
-Tell = Callable[[str], None]
-"""Called with what is begun next, in words."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,6 @@ def serving(
     draws: int = DRAWS,
     workers: int | None = None,
     progress: Progress | None = None,
-    tell: Tell | None = None,
 ) -> ServingStudy:
     """Answer the requests of a life online, with batch features, and with batch predictions.
 
@@ -132,17 +128,17 @@ def serving(
         online = History(system.but(serving=asked[0].serving), tables, until)
         start = start_of(system, online)
         ends = _until(online, start, until) if quick else until
+        ground = History(online.system, tables, ends) if quick else online
         kept = KeptFits(opened, workers=workers)
+        told = work(system, ground, start, len(asked), progress)
         measured: list[tuple[Mode, Measured]] = []
-        for number, mode in enumerate(asked, 1):
-            if tell is not None:
-                tell(f"{number} of {len(asked)}: {mode.name}")
+        for mode in asked:
             variant = system.but(serving=mode.serving, start=moment(start))
             history = History(variant, tables, ends)
-            found = measure(history, kept, workers=workers, progress=progress)
+            found = measure(history, kept, workers=workers, progress=told.within)
+            told.over(reused=0 < found.fits == found.reused)
             measured.append((mode, found))
         whole = (int(online.requests.fired[-1]) + 1 - start) / DAY
-        ground = History(online.system, tables, ends) if quick else online
         facts = judge.facts(
             judge.Setting(system, ground, start, whole, zone, question, draws),
             measured,

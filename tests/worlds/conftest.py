@@ -6,7 +6,6 @@ import runpy
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,15 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 
-from asof.declare.system import System
-from asof.engine.history import History, Tables, until_of
+from asof.engine.history import until_of
 from asof.faces.project import project
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
 
 sys.path.insert(0, str(Path(__file__).parent))
+from shops import SYSTEMS, Shop
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "shop"
-SYSTEMS = ("system", "online", "restock")
-"""Batch predictions of a pipeline, online features, ticks with a regression."""
-
-
-@dataclass(frozen=True)
-class Shop:
-    """The simulated shop: its folder, its truth, its systems, and its rows as they are stored."""
-
-    folder: Path
-    truth: Mapping[str, pl.DataFrame]
-    systems: Mapping[str, System[Any]]
-    stored: Mapping[str, pl.DataFrame]
-    until: int
-
-    def history(self, name: str, tables: Tables) -> History:
-        return History(self.systems[name], tables, self.until)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from conftest import Shop
+from shops import Shop
 
 from asof.compute.table import versions
 from asof.engine.history import History, read_tables

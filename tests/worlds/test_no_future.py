@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from conftest import SYSTEMS, Shop
 from futures import Grower, changes
+from shops import SYSTEMS, Shop
 
 from asof.compute.table import versions
 from asof.engine.history import History

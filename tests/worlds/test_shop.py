@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 import pytest
-from conftest import Shop
+from shops import Shop
 
 from asof.compute.table import versions
 from asof.engine.history import History

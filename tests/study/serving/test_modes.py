@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time
 
 import pytest
-from world import system
+from modes_world import system
 
 import asof
 from asof import days, hours, minutes

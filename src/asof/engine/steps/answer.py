@@ -18,7 +18,7 @@ from asof.engine.steps.train import Fit
 
 Floats = NDArray[np.float64]
 
-BLOCK = 256
+BLOCK = 1024
 """Estimators are always asked about so many rows, the last block filled up with its last row.
 
 Linear algebra rounds the last bit of a row by how many rows come with it, and whether it is one of

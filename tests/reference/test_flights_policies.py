@@ -69,5 +69,7 @@ def test_what_age_costs_agrees(found: Gathered) -> None:
     aged = {each.age: each for each in freshness(Judge(found, "America/New_York", 500))}
     assert {age: aged[age].difference.value for age in AGED} == pytest.approx(AGED, abs=6e-5)
     low, high = aged[13].difference.low, aged[13].difference.high
-    assert low is not None and high is not None
-    assert low == pytest.approx(0.004, abs=0.003) and high == pytest.approx(0.026, abs=0.006)
+    assert low is not None
+    assert high is not None
+    assert low == pytest.approx(0.004, abs=0.003)
+    assert high == pytest.approx(0.026, abs=0.006)

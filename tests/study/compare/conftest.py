@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ from asof.engine.kept import KeptFits
 from asof.stores.store import Store
 from asof.study.compare.compare import Compared, compare
 from asof.units import DAY, HOUR
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
 FIRST = datetime(2024, 12, 31, tzinfo=UTC)  # day 20,088 since 1970: even, so two-day grids meet it
 START = FIRST + timedelta(days=20)

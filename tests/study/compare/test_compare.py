@@ -26,10 +26,14 @@ def test_in_a_world_that_drifts_it_says_to_retrain(usual: Compared) -> None:
     never = named["never"]
     assert facts.looks == 22
     assert facts.beside == "every 5 days"
-    assert never.difference is not None and never.difference.sign > 0
-    assert facts.advice is not None and facts.advice.name != "never"
-    assert never.fits == 1 and named["every 5 days"].fits == facts.looks
-    assert facts.slope is not None and facts.slope > 0
+    assert never.difference is not None
+    assert never.difference.sign > 0
+    assert facts.advice is not None
+    assert facts.advice.name != "never"
+    assert never.fits == 1
+    assert named["every 5 days"].fits == facts.looks
+    assert facts.slope is not None
+    assert facts.slope > 0
     assert all(each.pairs >= 15 for each in facts.freshness)
 
 
@@ -78,8 +82,10 @@ def test_variants_are_replayed_beside_the_policies(usual: Compared) -> None:
     every = next(each for each in usual.facts.named if each.name == "every 5 days")
     assert same.how == short.how == "replay"
     assert same.total.value == pytest.approx(every.total.value, rel=1e-9)
-    assert same.difference is not None and same.difference.value == pytest.approx(0, abs=1e-12)
-    assert short.difference is not None and short.difference.low is not None
+    assert same.difference is not None
+    assert same.difference.value == pytest.approx(0, abs=1e-12)
+    assert short.difference is not None
+    assert short.difference.low is not None
 
 
 def test_a_variant_that_cannot_be_compared_says_why(compared: Run, filed) -> None:
@@ -111,7 +117,8 @@ def test_a_metric_that_is_no_mean_is_replayed(compared: Run, filed) -> None:
     assert facts.points == facts.frontier == facts.hindsight == facts.halves == ()
     assert any("not a mean" in note for note in facts.notes)
     never = next(each for each in facts.named if each.name == "never")
-    assert never.difference is not None and never.difference.value < 0
+    assert never.difference is not None
+    assert never.difference.value < 0
 
 
 def test_accuracy_reads_upwards(compared: Run, filed) -> None:
@@ -182,7 +189,8 @@ def test_no_label_counts_yet(compared: Run, filed) -> None:
 def test_few_days_have_values_and_no_intervals(compared: Run, filed) -> None:
     short = filed.but(start=filed.until - timedelta(days=6), retraining=asof.every(days(1)))
     facts = compared(short).facts
-    assert facts.advice is not None and facts.advice.verdict == "not identifiable"
+    assert facts.advice is not None
+    assert facts.advice.verdict == "not identifiable"
     assert all(each.total.low is None and each.total.why for each in facts.named)
     assert "not identifiable" in compared(short).html()
 

@@ -292,8 +292,12 @@ def _block(length: float) -> str:
 
 
 def _counted(many: Many) -> tuple[tuple[str, int], ...]:
+    """How many policies of each kind there are to show."""
+    chosen = many.family.policies
+    if not many.found.exact:
+        chosen = tuple(each for _, each in plain(many.family))
     counted: dict[str, int] = {}
-    for each in many.family.policies:
+    for each in chosen:
         counted[each.family] = counted.get(each.family, 0) + 1
     return tuple(counted.items())
 

@@ -36,7 +36,7 @@ def mimebundle(facts: Comparison) -> dict[str, str]:
 def of(facts: Comparison) -> told.Told:
     """What the study says, for all faces."""
     nothing = no_picture(facts)
-    chart = None if nothing else _chart(facts)
+    drawn = None if nothing else chart(facts)
     advised = facts.advice.name if facts.advice else ""
     strong = [each.name == advised for each in (*facts.named, *facts.variants)]
     return told.Told(
@@ -46,7 +46,7 @@ def of(facts: Comparison) -> told.Told:
         subtitle=words.subtitle(facts),
         question=facts.question,
         no_picture=nothing,
-        draw=lambda width: drawing.draw(chart, width) if chart else "",
+        draw=lambda width: drawing.draw(drawn, width) if drawn else "",
         style=drawing.STYLE,
         figures=_figures(facts),
         brief=_brief(facts),
@@ -66,7 +66,8 @@ def no_picture(facts: Comparison) -> str:
     return ""
 
 
-def _chart(facts: Comparison) -> Chart:
+def chart(facts: Comparison) -> Chart:
+    """What is drawn."""
     lower = facts.metric.lower_is_better
     advised = facts.advice.name if facts.advice else ""
     shown = [*facts.named, *facts.variants]

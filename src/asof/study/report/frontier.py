@@ -104,10 +104,11 @@ def _frontier(sheet: Sheet, chart: Chart, right: float) -> float:
     top = _key(sheet, chart, right, 32) + 22
     bottom = top + (390 if right >= 600 else 300)
     plot, values, labels = _axes(chart, right, top, bottom)
+    names = list(_names(chart, plot))
     for value, label in zip(values, labels, strict=True):
         y = plot.y(value)
-        sheet.path(f"M{px(plot.x.start)} {px(y)}H{px(plot.x.stop)}", "grid")
-        sheet.text(plot.x.start - 8, y + 4, label, "e")
+        sheet.path(_cut(plot, y, [box for _, box, *_ in names]), "grid")
+        sheet.text(plot.x.start - 8, y + 4, label, "e tick")
     end = _costs(sheet, chart, plot, bottom)
     inside = sheet.clip(
         f"frontier{sheet.width:.0f}-plot",
@@ -120,7 +121,11 @@ def _frontier(sheet: Sheet, chart: Chart, right: float) -> float:
     sheet.path(_line(list(map(plot.at, chart.hull)), plot.x.stop), "yard", inside)
     sheet.path(_steps(list(map(plot.at, chart.frontier)), plot.x.stop), "served", inside)
     _regret(sheet, chart, plot)
-    _dots(sheet, chart, plot)
+    for dot in sorted(chart.dots, key=lambda dot: dot.strong):
+        kind = "hole" if dot.hollow else "dot"
+        sheet.circle(*plot.at((dot.cost, dot.value)), 6.5 if dot.strong else 4.5, kind)
+    for words, box, at, style in names:
+        sheet.text(at, box.bottom - 4, words, style)
     return end
 
 
@@ -176,7 +181,7 @@ def _costs(sheet: Sheet, chart: Chart, plot: Plot, bottom: float) -> float:
         if x - half < last + 8 or x + half > plot.x.stop + 4:
             continue
         sheet.path(f"M{px(x)} {px(bottom)}v5", "base")
-        sheet.text(x, bottom + 19, label, "m")
+        sheet.text(x, bottom + 19, label, "m tick")
         last = x + half
     y = bottom + 38
     said = [chart.cost]
@@ -240,38 +245,40 @@ def _regret(sheet: Sheet, chart: Chart, plot: Plot) -> None:
     sheet.path(f"M{px(x)} {px(y)}V{px(end)}M{px(x - 4)} {px(end)}h8", "lost")
 
 
-def _dots(sheet: Sheet, chart: Chart, plot: Plot) -> None:
+Name = tuple[str, Box, float, str]
+"""Words in the plot: their box, where they begin, and their style."""
+
+
+def _names(chart: Chart, plot: Plot) -> Iterator[Name]:
+    """The names of the policies and the regret, as far as there is room; the others are tabled."""
     dots = sorted(chart.dots, key=lambda dot: (not dot.strong, not dot.hollow))
     spots = [(dot, *plot.at((dot.cost, dot.value))) for dot in dots]
-    for dot, x, y in spots:
-        sheet.circle(x, y, 6.5 if dot.strong else 4.5, "hole" if dot.hollow else "dot")
     taken = [Box(x - 6, y - 6, x + 6, y + 6) for _, x, y in spots]
     lines = list(_way(list(map(plot.at, chart.frontier)), plot.x.stop))
     lines += [Box(x - 1, y - 1, x + 1, y + 1) for x, y in _along(list(map(plot.at, chart.hull)))]
     within = Box(plot.x.start + 2, plot.y.stop - 18, plot.x.stop, plot.y.start - 3)
     for dot, x, y in spots:
-        found = place(dot.label, x, y, taken, lines, within, bold=dot.strong)
-        if found is None:
-            continue  # its figure stands in the table
-        box, at, style = found
-        taken.append(box)
         kind = "vs strong" if dot.strong else "vi"
-        sheet.text(at, box.bottom - 4, dot.label, f"l halo {kind}{style}")
-    _regret_words(sheet, chart, plot, taken, lines, within)
+        wanted = [(dot.label, y, f"l halo {kind}")]
+        if dot.strong and chart.regret is not None:
+            wanted.append((chart.regret[1], (y + plot.y(chart.regret[0])) / 2, "halo vw"))
+        for words, at, style in wanted:
+            found = place(words, x, at, taken, lines, within, bold=dot.strong)
+            if found is not None:
+                box, begins, anchor = found
+                taken.append(box)
+                yield words, box, begins, f"{style}{anchor}"
 
 
-def _regret_words(
-    sheet: Sheet, chart: Chart, plot: Plot, taken: list[Box], lines: list[Box], within: Box
-) -> None:
-    strong = next((dot for dot in chart.dots if dot.strong), None)
-    if strong is None or chart.regret is None:
-        return
-    x, y = plot.at((strong.cost, strong.value))
-    middle = (y + plot.y(chart.regret[0])) / 2
-    found = place(chart.regret[1], x, middle, taken, lines, within)
-    if found is not None:
-        box, at, style = found
-        sheet.text(at, box.bottom - 4, chart.regret[1], f"halo vw{style}")
+def _cut(plot: Plot, y: float, boxes: Sequence[Box]) -> str:
+    """A line of the grid that gives way to the words on it."""
+    route, at = "", plot.x.start
+    for box in sorted(boxes, key=lambda box: box.left):
+        if box.top < y < box.bottom:
+            if box.left - 3 > at:
+                route += f"M{px(at)} {px(y)}H{px(box.left - 3)}"
+            at = max(at, box.right + 3)
+    return route + (f"M{px(at)} {px(y)}H{px(plot.x.stop)}" if at < plot.x.stop else "")
 
 
 def _way(places: Sequence[Place], stop: float) -> Iterator[Box]:

@@ -82,7 +82,7 @@ def ageing(
     across = Line(0, last * 1.04, start, right)
     for value, label in zip(values, labels, strict=True):
         sheet.path(f"M{px(start)} {px(rise(value))}H{px(right)}", "grid" if value else "base")
-        sheet.text(start - 8, rise(value) + 4, label, "e")
+        sheet.text(start - 8, rise(value) + 4, label, "e tick")
     named = -1e9
     for age, value, lower, upper in told.rows:
         x = across(age)
@@ -92,7 +92,7 @@ def ageing(
         sheet.circle(x, rise(value), 3.6, "dot" if shown else "hole")
         label = numbers.count(age)
         if x - text.width(label) / 2 > named + 5:
-            sheet.text(x, bottom + 17, label, "m")
+            sheet.text(x, bottom + 17, label, "m tick")
             named = x + text.width(label) / 2
     return sheet.lines(start, bottom + 35, text.wrap(told.ages, right - start))
 

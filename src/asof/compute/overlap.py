@@ -86,10 +86,15 @@ def _folds(day: Ints, second: NDArray[np.bool_], folds: int, seed: int) -> Ints:
 def _fitted(values: Floats, second: NDArray[np.bool_], seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    made: Any = HistGradientBoostingClassifier(
-        max_iter=50, max_leaf_nodes=8, min_samples_leaf=50, early_stopping=False,
-        class_weight="balanced", random_state=seed,
-    )  # fmt: skip
+    make: Any = HistGradientBoostingClassifier
+    made = make(
+        max_iter=50,
+        max_leaf_nodes=8,
+        min_samples_leaf=50,
+        early_stopping=False,
+        class_weight="balanced",
+        random_state=seed,
+    )
     return made.fit(values, second)
 
 

@@ -99,7 +99,7 @@ def _progress(*, quiet: bool) -> Callable[[float, float], None] | None:
         words = work_words(done, total, passed)
         if live:
             click.echo(f"\r{words:<78}", nl=done >= total, err=True)
-        elif pace.due(done / max(total, 1e-9), passed):
+        elif pace.due(done / max(total, 1e-9), passed) or done >= total:
             click.echo(words, err=True)
 
     return told

@@ -18,7 +18,7 @@ from asof.declare.policies import BatchPredictions
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.replay import replay
 from asof.stores.store import Store
-from asof.study.backtest import backtest
+from asof.study.backtest import backtest, ingest_declared
 from asof.study.gap import words
 from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.gap.gap import Gap, gap
@@ -36,6 +36,7 @@ def stage(found: Gap, key: str) -> StageFact:
 def looked_at(folder: Path, setting: Setting, **changes: Any) -> World:
     system = small.system(**changes)
     with Store(folder / ".asof" / system.name) as store:
+        ingest_declared(system, store, folder)
         tables = read_tables(system, store)
         history = History(system, tables, until_of(system, store))
     return world(replay(history, workers=1), setting)

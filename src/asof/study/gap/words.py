@@ -55,7 +55,7 @@ def second(facts: GapFacts, stage: StageFact) -> str:
     return {
         "notebook": "random folds, by event time",
         "available": "the same folds, by availability",
-        "size": f"as many as each {period} began with",
+        "size": f"what each {period} began with",
         "blocks": "no day on both sides",
         "past": f"a fit {each(period)}, labels at once",
         "mature": _waited(facts),

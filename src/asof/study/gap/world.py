@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from functools import cached_property
@@ -216,13 +217,17 @@ def trigger(world: World, period: int) -> int:
 
 
 def reseeded(model: Any) -> Any:
-    """The estimator with another seed, wherever it or a step of it has one."""
+    """A copy of the estimator with another seed, wherever it or a step of it has one."""
     from sklearn.base import clone  # pyright: ignore[reportUnknownVariableType]
 
-    other: Any = clone(model)  # pyright: ignore[reportUnknownArgumentType]
+    return _seeded(clone(model))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _seeded(model: Any) -> Any:
+    parameters: Mapping[str, object] = model.get_params(deep=True)
     seeds = {
         name: (value if isinstance(value, int) else 0) + 1
-        for name, value in other.get_params(deep=True).items()
+        for name, value in parameters.items()
         if name.rpartition("__")[2] in ("random_state", "seed", "random_seed")
     }
-    return other.set_params(**seeds) if seeds else other
+    return model.set_params(**seeds) if seeds else model

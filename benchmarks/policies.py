@@ -22,7 +22,7 @@ LIMIT = 5.0  # CPU seconds for 5,000 policies
 
 
 def rules(random: np.random.Generator, looks: int) -> Rules:
-    """A policy of every kind at once now and then, with thresholds that are reached now and then."""
+    """A policy of any kinds at once, with thresholds that are reached now and then."""
 
     def sometimes(value: float) -> float:
         return value if random.random() < 0.5 else np.inf

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from asof.engine.clock import elapsed
-from asof.errors import ExitCode, UsageError
+from asof.errors import UsageError
 from asof.faces.console import print_json, shown
 from asof.faces.ingest import tell
 from asof.faces.project import Project, project
@@ -39,7 +39,7 @@ class Options:
 def run(
     references: Sequence[str], options: Options, *, as_json: bool, quiet: bool, out: str | None
 ) -> None:
-    """Run the command; leaves with 1 where there is nothing to compare."""
+    """Run the command."""
     found = project(references[0])
     if out:
         require_ours(Path(out))
@@ -70,8 +70,6 @@ def run(
         print_json(result.to_json())
     else:
         _show(result, references[0], page, quick=options.quick)
-    if result.facts.trouble:
-        sys.exit(ExitCode.ANSWER_IS_NO)
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def compared(folder: Path) -> Callable[..., Compared]:
-    """`compared(system)`: a comparison with few draws on one worker; known ones are not run again."""
+    """`compared(system)`: a comparison with few draws, on one worker."""
 
     def run(declared: System[Any] = filed, **more: Any) -> Compared:
         return compare(declared, base=folder, draws=200, workers=1, **more)

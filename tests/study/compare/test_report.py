@@ -45,8 +45,11 @@ def results(facts: Comparison) -> dict[str, Comparison]:
     unknown = tuple(
         replace(each, difference=none if each.difference else None) for each in facts.named
     )
+    usual_variants = facts
+    facts = replace(facts, variants=facts.variants[:1])
     return {
         "usual": facts,
+        "a variant is ahead": usual_variants,
         "longer is as good": advised(facts, "every 10 days", "no difference shown", small),
         "the best": advised(facts, facts.beside, "the same", None),
         "never is as good": advised(facts, "never", "no difference shown", small),
@@ -55,7 +58,8 @@ def results(facts: Comparison) -> dict[str, Comparison]:
             advised(facts, facts.beside, "not identifiable", None), named=unknown, freshness=()
         ),
         "no mean": replace(
-            facts, points=(), frontier=(), hull=(), hindsight=(), halves=(), notes=("AUC is no mean.",)
+            facts, points=(), frontier=(), hull=(), hindsight=(), halves=(),
+            notes=("AUC is no mean.",),
         ),
         "nothing": replace(
             facts, trouble="The life has one look", families=(), named=(), points=(), frontier=(),
@@ -65,7 +69,8 @@ def results(facts: Comparison) -> dict[str, Comparison]:
 
 
 NAMES = (
-    "usual", "longer is as good", "the best", "never is as good", "never is the best",
+    "usual", "a variant is ahead",
+    "longer is as good", "the best", "never is as good", "never is the best",
     "not identifiable", "no mean", "nothing",
 )  # fmt: skip
 
@@ -132,6 +137,7 @@ def test_titles_say_the_finding(facts: Comparison) -> None:
     assert said["the best"] == "Refit every 5 days: the next cheaper schedule loses log loss"
     assert said["never is as good"] == "No gain from retraining visits is shown"
     assert said["never is the best"].startswith("Keep the first model of visits")
+    assert said["a variant is ahead"].startswith("short is ahead of every plain schedule by .")
     assert said["not identifiable"].endswith("is not identifiable")
     assert said["nothing"] == "visits has no policies to compare: the life has one look"
     assert all(len(each) <= words.TITLE for each in said.values())

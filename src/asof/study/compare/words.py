@@ -36,6 +36,10 @@ def _titles(facts: Comparison) -> Iterator[str]:
         if facts.trouble or advice is None:
             yield f"{name} has no policies to compare: {because(facts.trouble)}"
             yield f"{name} has no policies to compare"
+        elif (ahead := _ahead(facts)) is not None and ahead.difference is not None:
+            size = scale(facts).level(abs(ahead.difference.value or 0.0))
+            yield f"{ahead.name} is ahead of every plain schedule by {size} of {metric}"
+            yield f"A variant is ahead of every plain schedule by {size} of {metric}"
         elif advice.verdict == "not identifiable":
             yield f"Which retraining policy {name} needs is not identifiable"
         elif advice.name == "never" and advice.verdict == "the same":
@@ -84,7 +88,20 @@ def lead(facts: Comparison) -> list[Said]:
     """What to run, with its uncertainty; what freshness is worth."""
     if facts.trouble or facts.advice is None:
         return [Said(f"There is nothing to compare: {because(facts.trouble)}.")]
-    return [_advice(facts, facts.advice), *_worth(facts), *_winner(facts)]
+    said = [_advice(facts, facts.advice), *_worth(facts), *_winner(facts)]
+    ahead = _ahead(facts)
+    if ahead is not None and ahead.difference is not None:
+        size = difference(facts, ahead.difference)
+        after = f" {size} of {facts.metric.words} against {facts.beside}, replayed."
+        said.insert(0, Said("", f"Take {ahead.name}:", after))
+    return said
+
+
+def _ahead(facts: Comparison) -> PolicyFact | None:
+    """The best of the variants that are shown to be ahead of the best plain schedule."""
+    good = -1 if facts.metric.lower_is_better else 1
+    among = [each for each in facts.variants if each.difference and each.difference.sign == good]
+    return max(among, key=lambda each: good * (each.total.value or 0.0), default=None)
 
 
 def order(advice: AdviceFact) -> str:

@@ -70,15 +70,13 @@ def main() -> None:
     over = time.process_time()
 
     fits = walked.trained.sum(axis=1)
-    print(
-        f"{asked.looks} fits, {asked.requests:,} requests: {memory(first, asked.requests) / 1e6:,.1f} MB"
-    )
+    size = memory(first, asked.requests) / 1e6
+    print(f"{asked.looks} fits, {asked.requests:,} requests: {size:,.1f} MB")
     print(f"laid out in {laid - begun:.2f} CPU s")
+    some = f"{asked.policies:,} policies of {fits.min()} to {fits.max()} fits"
+    print(f"{some} in {done - made:.2f} CPU s")
     print(
-        f"{asked.policies:,} policies of {fits.min()} to {fits.max()} fits in {done - made:.2f} CPU s"
-    )
-    print(
-        f"best in hindsight, {len(best)} numbers and {len(corners)} corners: {over - done:.2f} CPU s"
+        f"best in hindsight ({len(best)}) and its {len(corners)} corners: {over - done:.2f} CPU s"
     )
     if asked.policies == 5_000 and asked.looks == 44 and done - made > LIMIT:
         raise SystemExit(f"more than {LIMIT} CPU s")

@@ -70,7 +70,8 @@ def chart(facts: Comparison) -> Chart:
     """What is drawn."""
     lower = facts.metric.lower_is_better
     advised = facts.advice.name if facts.advice else ""
-    shown = [*facts.named, *facts.variants]
+    first = sorted(facts.named, key=lambda each: each.name not in {facts.beside, "never"})
+    shown = [*facts.variants, *first]  # in the order in which room is found for their names
     dots = tuple(
         Dot(each.name, each.cost, each.total.value, each.name == advised, each.family == "variant")
         for each in shown

@@ -159,7 +159,7 @@ def _axes(
     shown = [value for _, value in (*chart.frontier, *chart.hull, *named)]
     low, high = min(shown), max(shown)
     margin = 0.07 * (high - low) or 0.05 * abs(high) or 1.0
-    low, high = low - margin, high + margin
+    low, high = low - 2 * margin, high + margin  # room for words below the best in hindsight
     values = nice(low, high, 7)
     labels = value_labels(values, bounded=chart.bounded)
     left = max(text.width(label) for label in labels) + 10
@@ -251,17 +251,19 @@ Name = tuple[str, Box, float, str]
 
 def _names(chart: Chart, plot: Plot) -> Iterator[Name]:
     """The names of the policies and the regret, as far as there is room; the others are tabled."""
-    dots = sorted(chart.dots, key=lambda dot: (not dot.strong, not dot.hollow))
+    dots = sorted(chart.dots, key=lambda dot: not dot.strong)
     spots = [(dot, *plot.at((dot.cost, dot.value))) for dot in dots]
     taken = [Box(x - 6, y - 6, x + 6, y + 6) for _, x, y in spots]
     lines = list(_way(list(map(plot.at, chart.frontier)), plot.x.stop))
-    lines += [Box(x - 1, y - 1, x + 1, y + 1) for x, y in _along(list(map(plot.at, chart.hull)))]
+    hull = list(map(plot.at, chart.hull))
+    hull += [(plot.x.stop, y) for _, y in hull[-1:]]
+    lines += [Box(x - 1, y - 1, x + 1, y + 1) for x, y in _along(hull)]
     within = Box(plot.x.start + 2, plot.y.stop - 18, plot.x.stop, plot.y.start - 3)
     for dot, x, y in spots:
         kind = "vs strong" if dot.strong else "vi"
         wanted = [(dot.label, y, f"l halo {kind}")]
         if dot.strong and chart.regret is not None:
-            wanted.append((chart.regret[1], (y + plot.y(chart.regret[0])) / 2, "halo vw"))
+            wanted.append((chart.regret[1], plot.y(chart.regret[0]) + 8, "halo vw"))
         for words, at, style in wanted:
             found = place(words, x, at, taken, lines, within, bold=dot.strong)
             if found is not None:

@@ -64,3 +64,4 @@ def _near(x: float, y: float, wide: float) -> Iterator[tuple[Box, float, str]]:
             yield Box(x - away - wide, top, x - away, top + 17), x - away, " e"
         for top in (y - 17 - away, y + away):
             yield Box(x - wide / 2, top, x + wide / 2, top + 17), x, " m"
+            yield Box(x - wide + 8, top, x + 8, top + 17), x + 8, " e"

@@ -35,3 +35,14 @@ def test_nobody_has_to_listen():
     work = Work(1, [1.0], 1.0, None)
     work.within(1, 1, 0)
     work.over(reused=False)
+
+
+def test_modes_that_share_the_fits_of_others_cost_no_fits():
+    told: list[tuple[float, float]] = []
+    work = Work(2, [100.0], 5.0, lambda done, total: told.append((done, total)), shared=1)
+    work.within(1, 1, 0)
+    assert told[-1] == (102.5, 110.0)
+    work.over(reused=False)
+    work.within(1, 1, 0)
+    work.over(reused=True)
+    assert told[-1] == (110.0, 110.0)

@@ -146,7 +146,7 @@ def _figures(facts: ServingFacts) -> Table:
         low, high = mode.total.low, mode.total.high
         rows.append(
             (
-                names.label(mode),
+                names.brief(mode),
                 names.level(facts, mode),
                 mode.total.why or mode.why or "none"
                 if low is None or high is None

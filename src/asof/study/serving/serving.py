@@ -130,7 +130,7 @@ def serving(
         ends = _until(online, start, until) if quick else until
         ground = History(online.system, tables, ends) if quick else online
         kept = KeptFits(opened, workers=workers)
-        told = work(system, ground, start, len(asked), progress)
+        told = work(system, ground, start, asked, progress)
         measured: list[tuple[Mode, Measured]] = []
         for mode in asked:
             variant = system.but(serving=mode.serving, start=moment(start))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from asof.compute.schedule import moments
 from asof.declare.system import System
 from asof.engine.history import History
 from asof.engine.kept import Progress
+from asof.study.serving.modes import Mode
 
 REQUEST = 0.33
 """What features and answer of a request cost in training rows (LightGBM, 87 features)."""
@@ -20,8 +22,8 @@ REQUEST = 0.33
 class Work:
     """Tells what is done, in training rows or their worth, mode after mode.
 
-    `fits` is what the fits of a mode cost, in the order of their triggers, `answers` what all its
-    features and answers do. Once the fits of a mode were all kept from before, those of the modes
+    `shared` of the `modes`, the last ones, take the fits of others. `fits` is what the fits of a
+    mode cost, in the order of their triggers, `answers` what all its features and answers do. Once the fits of a mode were all kept from before, those of the modes
     to come are taken to be.
     """
 
@@ -29,6 +31,7 @@ class Work:
     fits: list[float]
     answers: float
     progress: Progress | None
+    shared: int = 0
     _done: float = 0.0
     _ahead: int = field(init=False)
     _kept: bool = False
@@ -38,7 +41,7 @@ class Work:
 
     def within(self, done: int, _planned: int, _moment: int) -> None:
         """So many fits of the mode in hand are done."""
-        if not self._kept:
+        if not self._kept and self._ahead > self.shared:
             self._tell(sum(self.fits[:done]) + 0.5 * self.answers)
 
     def over(self, *, reused: bool) -> None:
@@ -51,15 +54,19 @@ class Work:
     def _tell(self, now: float) -> None:
         if self.progress is None:
             return
-        each = self.answers + (0.0 if self._kept else sum(self.fits))
-        total = self._done + self._ahead * each
+        anew = 0 if self._kept else max(0, self._ahead - self.shared)
+        total = self._done + self._ahead * self.answers + anew * sum(self.fits)
         self.progress(min(self._done + now, total), total)
 
 
 def work(
-    system: System[Any], ground: History, start: int, modes: int, progress: Progress | None
+    system: System[Any],
+    ground: History,
+    start: int,
+    modes: Sequence[Mode],
+    progress: Progress | None,
 ) -> Work:
-    """The work of replaying so many modes of a life."""
+    """The work of replaying the modes of a life; one trained fresh takes the fits of online."""
     stop = int(ground.requests.fired[-1]) + 1
     length = system.train.length.microseconds if system.train.length is not None else None
     triggers = [start, *moments(system.retraining, start + 1, stop, anchor=start)]
@@ -67,4 +74,5 @@ def work(
         float(len(ground.outcomes.labelled(int(at), None if length is None else int(at) - length)))
         for at in triggers
     ]
-    return Work(modes, fits, float(np.ceil(REQUEST * len(ground))), progress)
+    shared = sum(mode.kind == "skewed" for mode in modes)
+    return Work(len(modes), fits, float(np.ceil(REQUEST * len(ground))), progress, shared)

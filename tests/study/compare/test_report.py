@@ -185,11 +185,17 @@ def test_text_stays_in_the_drawing(facts: Comparison, width: int) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on PATH")
-def test_texts_have_room(any_result: Comparison, tmp_path: Path) -> None:
-    if any_result.trouble:
-        pytest.skip("nothing is drawn")
+@pytest.mark.parametrize(
+    "name",
+    [
+        each if each in {"usual", "no mean"} else pytest.param(each, marks=pytest.mark.slow)
+        for each in NAMES
+        if each != "nothing"
+    ],
+)
+def test_texts_have_room(name: str, facts: Comparison, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    path.write_text(page.html(any_result), encoding="utf-8")
+    path.write_text(page.html(results(facts)[name]), encoding="utf-8")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = opened(browser, path, 1280, "light")

@@ -21,8 +21,8 @@ LISTS = ("--features", "nightly", "--predictions", "", "--draws", "100", "--work
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("world")
-    import_module("world").write(folder)
-    shutil.copy(HERE / "world.py", folder / "small.py")
+    import_module("modes_world").write(folder)
+    shutil.copy(HERE / "modes_world.py", folder / "small.py")
     return str(folder / "small.py")
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_schedule_is_a_mistake_of_usage(file: str, capsys: pytest.Cap
 
 
 def test_one_class_is_words_and_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    import_module("world").write(tmp_path, outcome="no")
-    shutil.copy(HERE / "world.py", tmp_path / "alike.py")
+    import_module("modes_world").write(tmp_path, outcome="no")
+    shutil.copy(HERE / "modes_world.py", tmp_path / "alike.py")
     assert _run(["serving", str(tmp_path / "alike.py"), *LISTS, "-q"]) == ExitCode.DONE
     assert "has no log loss to compare" in capsys.readouterr().out

@@ -23,8 +23,8 @@ class Work:
     """Tells what is done, in training rows or their worth, mode after mode.
 
     `shared` of the `modes`, the last ones, take the fits of others. `fits` is what the fits of a
-    mode cost, in the order of their triggers, `answers` what all its features and answers do. Once the fits of a mode were all kept from before, those of the modes
-    to come are taken to be.
+    mode cost, in the order of their triggers, `answers` what all its features and answers do. Once
+    the fits of a mode were all kept from before, those of the modes to come are taken to be.
     """
 
     modes: int

@@ -23,7 +23,7 @@ from asof.engine.history import History, read_tables, until_of
 from asof.engine.kept import KeptFits, Progress, training
 from asof.engine.replay import Replayed, replay
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared, model_record
+from asof.study.backtest import ingest_declared
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.gap.diagnosis import diagnosis
 from asof.study.gap.facts import TOO_FEW, DiagnosisFact, GapCost, GapFacts, StageFact
@@ -125,37 +125,25 @@ def gap(
     kept = store or Store(base / ".asof" / system.name)
     try:
         ingest_declared(system, kept, base)
-        offset = kept.journal.head()
-        tables = read_tables(system, kept, offset=offset)
+        tables = read_tables(system, kept)
         history = History(system, tables, until_of(system, kept))
-        life = replay(history, workers=workers)
-        _keep(kept, life, offset)
+        fits = KeptFits(kept, workers=workers)
+        life = replay(history, workers=workers, kept=fits)
         setting = Setting(QUICK_FOLDS if quick else FOLDS, quick)
         here = world(life, setting)
         why = _nothing(here)
         if why:
             return Gap(_facts(here, question, draws, seeds, why), {})
-        fits = KeptFits(kept, workers=workers)
         first = run(here, stages(here), fits, progress)
-        others = [_another(here, seed, kept, fits, offset, workers) for seed in range(1, seeds)]
+        others = [_another(here, seed, fits, workers) for seed in range(1, seeds)]
         return _told(here, first, others, question, draws)
     finally:
         if store is None:
             kept.close()
 
 
-def _keep(store: Store, life: Replayed, offset: int) -> None:
-    """Keep the fits of a life where the stages look for them."""
-    known = {model.metadata.get("fit") for model in store.models.list()}
-    for name, fit in life.fits.items():
-        key = training(life.history, fit.trigger).key
-        if fit.fitted is not None and key not in known:
-            record = model_record(life.history.system, name, fit, offset)
-            store.models.put(fit.fitted, moment=fit.trigger, metadata={**record, "fit": key})
-
-
 def _another(
-    here: World, seed: int, store: Store, fits: KeptFits, offset: int, workers: int | None
+    here: World, seed: int, fits: KeptFits, workers: int | None
 ) -> dict[str, Floats | str]:
     """The same stages and the same life with another seed."""
     model = here.history.system.model
@@ -163,8 +151,7 @@ def _another(
         model = reseeded(model)
     system = here.history.system.but(model=model)
     history = History(system, here.history.tables, here.history.until)
-    life = replay(history, workers=workers)
-    _keep(store, life, offset)
+    life = replay(history, workers=workers, kept=fits)
     setting = Setting(here.setting.folds, here.setting.quick, seed)
     other = world(life, setting)
     if not np.array_equal(other.scored, here.scored):
@@ -211,13 +198,26 @@ def _told(
         if isinstance(begun, str)
         else _figure(paired(measured, y, begun, served, day, draws=draws))
     )
-    cost = GapCost(first.fits, first.fits_now, first.fit_cpu, first.predict_cpu, cpu())
+    cost = _cost(here.life, first)
     length = max((each.level.block_length for each in bars), default=1.0)
     facts = _facts(
         here, question, draws, 1 + len(others), "",
         stages=told, total=total, cost=cost, length=length,
     )  # fmt: skip
     return Gap(facts, {key: p for key, p in found.items() if not isinstance(p, str)})
+
+
+def _cost(life: Replayed, run: Run) -> GapCost:
+    """What life and stages took now; fits that they share count once."""
+    fits = life.fits.values()
+    keys = run.keys | {training(life.history, fit.trigger).key for fit in fits}
+    return GapCost(
+        fits=len(keys),
+        fits_now=run.fits_now + sum(fit.cpu_seconds > 0 for fit in fits),
+        fit_cpu_seconds=run.fit_cpu + sum(fit.cpu_seconds for fit in fits),
+        predict_cpu_seconds=run.predict_cpu + life.predict_cpu_seconds,
+        total_cpu_seconds=cpu(),
+    )
 
 
 def _stage(

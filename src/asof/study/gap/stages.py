@@ -69,7 +69,7 @@ class Run:
 
     stages: tuple[Stage, ...]
     predictions: Mapping[str, Floats | str]
-    fits: int
+    keys: frozenset[str]
     fits_now: int
     fit_cpu: float
     predict_cpu: float
@@ -114,7 +114,7 @@ def run(
     return Run(
         tuple(planned),
         {stage.key: _gathered(world, stage, found) for stage in planned},
-        fits=len(first),
+        keys=frozenset(first),
         fits_now=sum(answer.fitted_now for answer in answers),
         fit_cpu=sum(answer.fit_cpu for answer in answers),
         predict_cpu=sum(answer.predict_cpu for answer in answers),

@@ -1,5 +1,6 @@
 """Declare a machine-learning system once; backtest its life, run it live, learn from both."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from asof.declare.expressions import (
@@ -36,23 +37,32 @@ from asof.units import days, hours, minutes
 
 if TYPE_CHECKING:
     from asof.study.backtest import backtest
+    from asof.study.compare.compare import compare
+    from asof.study.gap.gap import gap
+    from asof.study.serving.serving import serving
 
 __all__ = [
     "AsofError", "Col", "ExitCode", "Key", "KeyTime", "Moment", "Row", "System", "Time",
     "after", "backtest", "batch_features", "batch_predictions", "col",
-    "computed", "count", "daily", "days",
-    "distinct", "every", "expanding", "features", "happens", "hours", "max", "mean", "min",
+    "compare", "computed", "count", "daily", "days",
+    "distinct", "every", "expanding", "features", "gap", "happens", "hours", "max", "mean", "min",
     "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
-    "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
+    "serving", "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
 
+_STUDIES = {
+    "backtest": "asof.study.backtest",
+    "compare": "asof.study.compare.compare",
+    "gap": "asof.study.gap.gap",
+    "serving": "asof.study.serving.serving",
+}
+
+
 def __getattr__(name: str) -> object:
     """What needs the engines is imported when it is first used, so that a declaration is quick."""
-    if name == "backtest":
-        from asof.study.backtest import backtest
-
-        return backtest
+    if name in _STUDIES:
+        return getattr(import_module(_STUDIES[name]), name)
     message = f"module 'asof' has no attribute {name!r}"
     raise AttributeError(message)

@@ -256,7 +256,7 @@ MISTAKES = {
     ),
     "predictions that are not numbers": Mistake(
         estimator("    def predict_proba(self, X):\n        return [[float('nan')] * 2] * len(X)"),
-        NO, ("not a prediction", "256 not finite", "Mine", "predict_proba"), "system = asof.System",
+        NO, ("not a prediction", "not finite", "Mine", "predict_proba"), "system = asof.System",
     ),
     "an estimator that fails when asked": Mistake(
         estimator("    def predict_proba(self, X):\n        raise RuntimeError('no GPU')"),

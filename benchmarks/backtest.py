@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -70,9 +71,9 @@ def _lay_out(variant: str, folder: Path) -> None:
     import numpy as np
 
     from asof.compute.estimator import single_threaded
+    from asof.compute.schedule import moments
     from asof.engine.history import History, read_tables, until_of
     from asof.engine.replay import start_of
-    from asof.compute.schedule import moments
     from asof.faces.project import project
     from asof.stores.store import Store
 
@@ -93,7 +94,7 @@ def _lay_out(variant: str, folder: Path) -> None:
         "categorical": [seen.names.index(name) for name in seen.categories],
         "y": history.outcomes.value,
         "training": [history.training_rows(int(at)) for at in triggers],
-        "served": list(zip(edges, edges[1:], strict=False)),
+        "served": list(pairwise(edges)),
     }
     (folder / "work.pkl").write_bytes(pickle.dumps(work))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ P = np.clip(0.4 + 0.2 * RNG.normal(size=1000), 0.01, 0.99)
 def test_steps_add_up_to_the_levels(name: str):
     stages = [np.full(1000, 0.4) + 0.1 * Y, P, (P + 0.4 + 0.1 * Y) / 2]
     bars = waterfall(metric(name), Y, stages, DAY, draws=100)
-    for before, after in zip(bars, bars[1:], strict=False):
+    for before, after in pairwise(bars):
         assert after.step is not None
         assert after.step.value == pytest.approx(after.level.value - before.level.value, abs=1e-12)
         assert after.step.low < after.step.value < after.step.high

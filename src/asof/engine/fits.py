@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Self, cast
 
@@ -40,8 +40,9 @@ class Fits:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if isinstance(self._running, Generator):  # fits that were planned and not taken up
-            self._running.close()
+        close = getattr(self._running, "close", None)
+        if close is not None:  # fits that were planned and not taken up
+            close()
         self._running = None
         self._stack.close()
 

@@ -22,10 +22,11 @@ def rank_order(
 ) -> Moments | None:
     """The order by event time, then availability, then `ties`; None if the rows stand in it.
 
-    Without `ties` rows of equal times keep their order. `ties` gives, for the positions of the rows with equal times, arrays that sort as the key and
-    then the content do (codes, numbers), the most telling first. Rows that are equal in all of
-    them keep their order, which no value depends on. With `group`, rows of different groups need
-    no order between them: where none of one group are tied, rows are left as they stand.
+    `ties` gives, for the positions of rows with equal times, arrays that sort as the key and then
+    the content do (codes, numbers), the most telling first. Rows that are equal in all of them,
+    and without `ties` all rows of equal times, keep their order. With `group`, rows of different
+    groups need no order between them: where none of one group are tied, rows are left as they
+    stand.
 
     >>> key = np.array([0, 8, 7])
     >>> rank_order(np.array([2, 1, 1]), np.array([5, 9, 9]), lambda rows: [key[rows]]).tolist()

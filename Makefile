@@ -1,6 +1,6 @@
 # Everything from nothing: these need Python 3.11 or later with venv, and make.
 #
-#   make demo    install, then replay a year of New York flights and write the report
+#   make demo    install, replay a year of New York flights, and tell its figure from a notebook's
 #   make test    install, then run the tests
 #   make check   format, lint, types, imports, doctests, every code block of the docs
 #   make slow    the tests that take longer
@@ -25,6 +25,7 @@ endef
 demo: $(VENV)/.installed-demo
 	$(BIN)/python examples/flights/fetch.py
 	$(BIN)/asof backtest examples/flights/flights.py:monthly
+	$(BIN)/asof gap --quick examples/flights/flights.py:monthly
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) -n auto --dist loadfile

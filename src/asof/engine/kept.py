@@ -186,16 +186,17 @@ class KeptFits:
         return found.fitted, found.cpu_seconds, found.reason
 
     def _path(self, ask: Ask) -> Path:
-        return self._folder / f"{ask.training.key}-{ask.asked.digest}.npy"
+        return self._folder / f"{ask.training.key}-{ask.asked.digest}.f64"
 
     def _kept(self, ask: Ask) -> Floats | None:
         path = self._path(ask)
-        return np.load(path) if path.exists() else None
+        # Plain doubles: NumPy's own format is read through Python's parser, which threads upset.
+        kept = np.fromfile(path, dtype=np.float64) if path.exists() else None
+        return kept if kept is not None and len(kept) == len(ask.asked.values) else None
 
     def _keep(self, ask: Ask, predictions: Floats) -> None:
         path = self._path(ask)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
-        with part.open("wb") as file:
-            np.save(file, predictions)
+        predictions.tofile(part)
         part.replace(path)

@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import sysconfig
 import textwrap
+import threading
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,6 +28,8 @@ from asof.declare.rows import Row
 _INSTALLED = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of syntax trees once for all threads: only one may build one."""
 _LEFT_OUT = frozenset({"declared", "refuse_above", "min_rows", "fresh_within"})
 
 
@@ -141,7 +144,8 @@ def _names(code: types.CodeType) -> list[str]:
 def _code(function: types.FunctionType) -> str:
     """The function's syntax tree as text, without comments, layout and docstrings."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        with _PARSING:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):  # typed at a prompt, or a lambda amid a line
         code = function.__code__
         constants = [each for each in code.co_consts if not isinstance(each, types.CodeType)]

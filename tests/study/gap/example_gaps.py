@@ -22,6 +22,11 @@ AUC = MetricFact("auc", "AUC", False, True, "binary")
 MAE = MetricFact("mae", "mean absolute error", True, False, "regression")
 
 
+def _less(last: tuple[str, float] | None, level: Figure, half: float, n: int) -> Figure:
+    by = (last[1] if last else 0.0) - (level.value or 0.0)
+    return Figure(by, by - half, by + half, n)
+
+
 def gap_of(
     levels: Sequence[float | None],
     *,
@@ -59,6 +64,7 @@ def gap_of(
         serving="batch features daily at 00:00 New York, trained on fresh ones",
         retraining="monthly on day 1 at 00:00 New York, on all before", period_words="month",
         periods=10, folds=5, stages=tuple(stages), total=total, constant=level,
+        beyond=_less(last, level, half, n),
         diagnosis=DiagnosisFact(
             "not identifiable", Figure(0.978, 0.951, 0.99, n), 48_153, 59, 277_337, 306,
             effective_rows=2100.0, effective_days=2.4,
@@ -149,6 +155,7 @@ def few_days() -> GapFacts:
     )  # fmt: skip
     return replace(
         made, stages=tuple(stages), total=bare(made.total), constant=bare(made.constant),
+        beyond=bare(made.beyond),
         diagnosis=diagnosis, n=120, end=START + 5 * DAY, days=5,
     )  # fmt: skip
 
@@ -159,7 +166,14 @@ def one_class() -> GapFacts:
     missing = Figure.missing(why, 300)
     nothing = DiagnosisFact("too little data", missing, 0, 0, 0, 0, why=why)
     return replace(
-        skewed(), stages=(), total=missing, constant=missing, diagnosis=nothing, why=why, n=300
+        skewed(),
+        stages=(),
+        total=missing,
+        constant=missing,
+        beyond=missing,
+        diagnosis=nothing,
+        why=why,
+        n=300,
     )
 
 

@@ -86,7 +86,8 @@ class GapCost:
 class GapFacts:
     """The way from a notebook's figure to production's, all stages on the same `n` requests.
 
-    `wait` is how long labels take at most, None where that is not the same for all. `age` is the
+    `constant` is no model at all, `beyond` the paired difference of production from it. `wait` is
+    how long labels take at most, None where that is not the same for all. `age` is the
     median age of the features as they are served. `part` says in words which part of the life was
     looked at, "" for all of it.
     """
@@ -110,6 +111,7 @@ class GapFacts:
     stages: tuple[StageFact, ...]
     total: Figure
     constant: Figure
+    beyond: Figure
     diagnosis: DiagnosisFact
     cost: GapCost
     method: MethodFact

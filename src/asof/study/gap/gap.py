@@ -275,6 +275,7 @@ def _facts(
     fired = history.requests.fired
     wait = system.label.constant_wait
     missing = Figure.missing(why, len(here.scored))
+    constant, beyond = (missing, missing) if why else _constant(here, measured, draws)
     end = int(fired[-1]) + 1
     return GapFacts(
         system=system.name,
@@ -301,7 +302,8 @@ def _facts(
         folds=here.setting.folds,
         stages=stages,
         total=total or missing,
-        constant=missing if why else _constant(here, measured, draws),
+        constant=constant,
+        beyond=beyond,
         diagnosis=DiagnosisFact("too little data", missing, 0, 0, 0, 0, why=why)
         if why
         else diagnosis(here, draws),
@@ -317,14 +319,17 @@ def _facts(
     )
 
 
-def _constant(here: World, measured: Metric, draws: int) -> Figure:
-    """No model at all: the rate, or mean, of the rows before the life."""
+def _constant(here: World, measured: Metric, draws: int) -> tuple[Figure, Figure]:
+    """No model at all, the rate or mean of the rows before the life; and production less that."""
     rows = here.trained(here.life.start)
     if not len(rows):
-        return Figure.missing("there is no labelled row before the life", len(here.scored))
+        missing = Figure.missing("there is no labelled row before the life", len(here.scored))
+        return missing, missing
     y, day = here.value[here.scored], here.day[here.scored]
     p = np.full(len(y), prior(here.value[rows], task=here.history.system.task))
-    return _figure(estimate(measured, y, p, day, draws=draws))
+    served = here.life.predictions[here.scored]
+    beyond = paired(measured, y, p, served, day, draws=draws)
+    return _figure(estimate(measured, y, p, day, draws=draws)), _figure(beyond)
 
 
 def _age(here: World) -> int | None:

@@ -103,7 +103,7 @@ def _aged(facts: GapFacts) -> str:
 def _declared(facts: GapFacts, stage: StageFact) -> str:
     words = facts.retraining.partition(",")[0]
     if stage.same:
-        return f"{words}: the same models"
+        return "the same models at the same moments"
     return f"{words}, not each {facts.period_words}"
 
 
@@ -133,7 +133,7 @@ def _titles(facts: GapFacts) -> Iterator[str]:
     elif verdict < 0:
         yield f"Production gets {article(metric)} of {now}, better than the notebook's {was}"
     else:
-        tail = ", worse than no model" if below_constant(facts) else ""
+        tail = ", worse than no model" if facts.worsens(facts.beyond) > 0 else ""
         yield f"The notebook promised {article(metric)} of {was}; production gets {now}{tail}"
         yield f"The notebook promised {was}; production gets {now}{tail}"
     yield f"From {was} in the notebook to {now} in production"
@@ -149,14 +149,6 @@ def _ends(facts: GapFacts) -> tuple[float | None, float | None]:
 def _last_why(facts: GapFacts) -> str:
     missing = (each.level.why for each in facts.stages if not each.level.shown)
     return next(missing, "nothing was asked")
-
-
-def below_constant(facts: GapFacts) -> bool:
-    """Whether production's interval lies wholly on the bad side of no model at all."""
-    last, constant = facts.shown[-1].level, facts.constant.value
-    if last.low is None or last.high is None or constant is None:
-        return False
-    return last.low > constant if facts.metric.lower_is_better else last.high < constant
 
 
 def article(metric: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import small
+import shopfront
 
 from asof.study.gap.gap import Gap, gap
 
@@ -17,16 +17,16 @@ from asof.study.gap.gap import Gap, gap
 @pytest.fixture(scope="session")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a shop front whose sales are told six hours late."""
-    return small.written(tmp_path_factory.mktemp("front"), *small.tables(length=75))
+    return shopfront.written(tmp_path_factory.mktemp("front"), *shopfront.tables(length=75))
 
 
 @pytest.fixture(scope="session")
 def skewed(front: Path) -> Gap:
     """Its gap, trained fresh and served stale."""
-    return gap(small.system(serving=small.nightly("fresh")), base=front, draws=200)
+    return gap(shopfront.system(serving=shopfront.nightly("fresh")), base=front, draws=200)
 
 
 @pytest.fixture(scope="session")
 def online(front: Path) -> Gap:
     """Its gap, online."""
-    return gap(small.system(), base=front, draws=200)
+    return gap(shopfront.system(), base=front, draws=200)

@@ -15,7 +15,7 @@ from asof.faces.cli import main
 @pytest.fixture
 def declared(front: Path) -> Iterator[Path]:
     path = front / "declared.py"
-    path.write_text('"""Will a visit be a sale?"""\nimport small\n\nsystem = small.system()\n')
+    path.write_text('"""Will a visit be a sale?"""\nimport small\n\nsystem = shopfront.system()\n')
     yield path
     sys.modules.pop("declared", None)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import small
+import shopfront
 from sklearn.linear_model import LogisticRegression
 
 import asof
@@ -34,7 +34,7 @@ def stage(found: Gap, key: str) -> StageFact:
 
 
 def looked_at(folder: Path, setting: Setting, **changes: Any) -> World:
-    system = small.system(**changes)
+    system = shopfront.system(**changes)
     with Store(folder / ".asof" / system.name) as store:
         ingest_declared(system, store, folder)
         tables = read_tables(system, store)
@@ -52,9 +52,11 @@ def test_all_stages_are_scored_on_the_same_requests(skewed: Gap):
     assert {len(p) for p in skewed.predictions.values()} == {skewed.facts.n}
 
 
-@pytest.mark.parametrize("changes", [{}, {"serving": small.nightly("fresh")}, {"metric": "auc"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"serving": shopfront.nightly("fresh")}, {"metric": "auc"}]
+)
 def test_the_last_stage_is_the_backtests_own_figure(front: Path, changes: dict[str, Any]):
-    system = small.system(**changes)
+    system = shopfront.system(**changes)
     life = backtest(system, base=front, draws=50)
     found = gap(system, base=front, draws=50)
     assert stage(found, "policy").level.value == life.facts.served.total.value
@@ -72,14 +74,14 @@ def test_steps_add_up_to_the_whole(skewed: Gap):
     "serving",
     [
         asof.online(),
-        small.nightly(),
-        small.nightly("fresh"),
-        asof.batch_predictions(asof.daily(small.time(6), zone="UTC"), ahead=days(1)),
+        shopfront.nightly(),
+        shopfront.nightly("fresh"),
+        asof.batch_predictions(asof.daily(shopfront.time(6), zone="UTC"), ahead=days(1)),
     ],
 )
 def test_a_policy_that_refits_each_period_has_no_age(front: Path, serving: Any):
     ahead = isinstance(serving, BatchPredictions)
-    system = small.system(ahead=ahead, serving=serving, retraining=asof.every(days(7)))
+    system = shopfront.system(ahead=ahead, serving=serving, retraining=asof.every(days(7)))
     found = gap(system, base=front, draws=50)
     last = stage(found, "policy")
     assert found.facts.period_words == "week"
@@ -147,13 +149,13 @@ def test_folds_and_sizes_are_what_they_say(front: Path):
 
 
 def test_asked_again_nothing_is_fitted(front: Path, skewed: Gap):
-    again = gap(small.system(serving=small.nightly("fresh")), base=front, draws=200)
+    again = gap(shopfront.system(serving=shopfront.nightly("fresh")), base=front, draws=200)
     assert again.facts.cost.fits_now == 0
     assert again.facts.stages == skewed.facts.stages
 
 
 def test_quick_looks_at_a_stated_part(front: Path):
-    found = gap(small.system(), base=front, draws=50, quick=True)
+    found = gap(shopfront.system(), base=front, draws=50, quick=True)
     assert found.facts.quick
     assert found.facts.part == "2 of 7 weeks, whole"
     assert (found.facts.folds, found.facts.periods) == (3, 2)
@@ -161,7 +163,7 @@ def test_quick_looks_at_a_stated_part(front: Path):
 
 
 def test_seeds_mark_what_another_seed_moves(front: Path):
-    found = gap(small.system(), base=front, draws=50, quick=True, seeds=2)
+    found = gap(shopfront.system(), base=front, draws=50, quick=True, seeds=2)
     assert found.facts.seeds == 2
     assert all(each.spread is not None for each in found.facts.steps)
     size = stage(found, "size")
@@ -185,28 +187,30 @@ def test_another_seed_is_another_fit():
 
 
 def measured(folder: Path, visits: pl.DataFrame, sales: pl.DataFrame, **changes: Any) -> GapFacts:
-    found = gap(small.system(**changes), base=small.written(folder, visits, sales), draws=50)
+    found = gap(
+        shopfront.system(**changes), base=shopfront.written(folder, visits, sales), draws=50
+    )
     assert json.loads(found.to_json())["system"] == "front"
     assert "<svg" not in found.html() or len(found.facts.shown) > 1
     return found.facts
 
 
 def test_one_class_has_words(tmp_path: Path):
-    visits, sales = small.tables(length=60, a_day=10)
+    visits, sales = shopfront.tables(length=60, a_day=10)
     facts = measured(tmp_path, visits, sales.with_columns(sold=pl.lit(value=False)))
     assert facts.why
     assert not facts.stages
 
 
 def test_too_few_requests_have_words(tmp_path: Path):
-    visits, sales = small.tables(length=33, a_day=20)
+    visits, sales = shopfront.tables(length=33, a_day=20)
     facts = measured(tmp_path, visits.head(610), sales.head(610))
     assert "at least 20" in facts.why
 
 
 def test_few_days_have_no_folds_of_days(tmp_path: Path):
-    visits, sales = small.tables(length=9, a_day=120)
-    start = small.FIRST + small.timedelta(days=4)
+    visits, sales = shopfront.tables(length=9, a_day=120)
+    start = shopfront.FIRST + shopfront.timedelta(days=4)
     facts = measured(tmp_path, visits, sales, start=start)
     blocks = facts.stage("blocks")
     assert blocks is not None
@@ -230,7 +234,7 @@ class Moody(LogisticRegression):
 
 
 def test_a_stage_whose_fits_fail_has_words(front: Path):
-    found = gap(small.system(model=Moody(), retraining=asof.never()), base=front, draws=50)
+    found = gap(shopfront.system(model=Moody(), retraining=asof.never()), base=front, draws=50)
     for key in ("notebook", "size", "mature"):
         assert stage(found, key).level.value is None
         assert "fits failed: ValueError: too moody" in stage(found, key).level.why
@@ -242,6 +246,6 @@ def test_a_stage_whose_fits_fail_has_words(front: Path):
 
 
 def test_runs_that_can_know_nobody_have_words(front: Path):
-    runs = asof.batch_predictions(asof.daily(small.time(6), zone="UTC"), ahead=days(1))
-    found = gap(small.system(serving=runs), base=front, draws=50)
+    runs = asof.batch_predictions(asof.daily(shopfront.time(6), zone="UTC"), ahead=days(1))
+    found = gap(shopfront.system(serving=runs), base=front, draws=50)
     assert "no run could know" in found.facts.why

@@ -15,7 +15,8 @@ def dense(frame: pl.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
     >>> dense(pl.DataFrame({"a": ["x", None, "y", "x"]}), ["a"]).tolist()
     [0, -1, 1, 0]
     """
-    return match(frame.select(columns).unique(maintain_order=True), frame.select(columns))
+    chosen = frame.select(columns)
+    return match(chosen.drop_nulls().unique(maintain_order=True), chosen)
 
 
 def match(known: pl.DataFrame, asked: pl.DataFrame) -> NDArray[np.int64]:

@@ -58,7 +58,7 @@ def overlap(
     >>> rng = np.random.default_rng(0)
     >>> day = np.repeat(np.arange(40), 30)
     >>> found = overlap(rng.normal(size=(1200, 1)), day >= 20, day, ("x",))
-    >>> found.auc.low < 0.5 < found.auc.high, found.effective_days > 12
+    >>> 0.3 < found.auc.value < 0.7, found.effective_days > 12
     (True, True)
     """  # fmt: skip
     y = second.astype(np.float64)

@@ -15,7 +15,14 @@ from asof.faces.cli import main
 @pytest.fixture
 def declared(front: Path) -> Iterator[Path]:
     path = front / "declared.py"
-    path.write_text('"""Will a visit be a sale?"""\nimport small\n\nsystem = shopfront.system()\n')
+    lines = [
+        '"""Will a visit be a sale?"""',
+        "import shopfront",
+        "",
+        "system = shopfront.system()",
+        "",
+    ]
+    path.write_text("\n".join(lines))
     yield path
     sys.modules.pop("declared", None)
 

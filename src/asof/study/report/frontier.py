@@ -174,11 +174,11 @@ def _axes(
 def _costs(sheet: Sheet, chart: Chart, plot: Plot, bottom: float) -> float:
     """The axis of cost; the baseline after its words."""
     sheet.path(f"M{px(plot.x.start)} {px(bottom)}H{px(plot.x.stop)}", "base")
-    last = -math.inf
+    last = -8.0
     for value in _decades(plot.x.low, plot.x.high, 8):
         x, label = plot.x(math.log10(value)), f"{value:,.10g}"
         half = text.width(label) / 2
-        if x - half < last + 8 or x + half > plot.x.stop + 4:
+        if x - half < last + 8 or x + half > min(plot.x.stop + 4, sheet.width):
             continue
         sheet.path(f"M{px(x)} {px(bottom)}v5", "base")
         sheet.text(x, bottom + 19, label, "m tick")

@@ -6,7 +6,11 @@
     ├── DataRefused          data were refused as a whole; nothing was written (3)
     ├── StoreError           a store cannot be read or written (3)
     ├── EstimatorError       the user's estimator failed or answered nonsense (1)
-    └── MetricUndefined      a figure does not exist for these rows (1)
+    ├── MetricUndefined      a figure does not exist for these rows (1)
+    └── Unserved             a running system does not answer now
+        ├── RequestRefused   the request itself cannot be answered
+        ├── NotReady         no model is in service
+        └── Overloaded       too much waits already; come again later
 
 An error has four parts, and prints one a line: what is wrong in the user's words, what was
 found, what to write instead, and where in the user's file.
@@ -87,3 +91,23 @@ class EstimatorError(AsofError):
 
 class MetricUndefined(AsofError):
     """A figure does not exist for these rows; the message says why."""
+
+
+class Unserved(AsofError):
+    """A running system does not answer a request now."""
+
+
+class RequestRefused(Unserved):
+    """The request breaks its contract or asks about what is not known; it will not do later."""
+
+
+class NotReady(Unserved):
+    """No model is in service yet."""
+
+
+class Overloaded(Unserved):
+    """Too much waits already; `retry_after` says in how many seconds to come again."""
+
+    def __init__(self, what: str, *, found: str = "", mend: str = "", retry_after: int = 1) -> None:
+        super().__init__(what, found=found, mend=mend)
+        self.retry_after = retry_after

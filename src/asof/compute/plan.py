@@ -163,21 +163,21 @@ def visible_row(
 
 
 @dataclass(frozen=True)
-class _Inputs:
+class Inputs:
     """The value and code columns that a piece of work needs, by the text of their expression."""
 
     values: dict[str, tuple[Kernel, Expression[Any, Any]]]
     codes: dict[str, Expression[Any, Any]]
 
 
-_KERNEL: Mapping[str, Kernel] = {
+KERNEL: Mapping[str, Kernel] = {
     "known": Kernel.KNOWN, "sum": Kernel.SUM, "mean": Kernel.MEAN, "share": Kernel.MEAN,
     "std": Kernel.STD, "min": Kernel.MIN, "max": Kernel.MAX, "latest_known": Kernel.LATEST,
 }  # fmt: skip
 
 
-def _inputs(work: Work) -> _Inputs:
-    found = _Inputs({}, {})
+def inputs_of(work: Work) -> Inputs:
+    found = Inputs({}, {})
     for fact in work.facts.values():
         if not isinstance(fact, Aggregate) or fact.statistic.of is None:
             continue
@@ -185,9 +185,9 @@ def _inputs(work: Work) -> _Inputs:
         text = canonical(of)
         if kind == "distinct":
             found.codes[text] = of
-        elif kind in _KERNEL:
+        elif kind in KERNEL:
             wanted, _ = found.values.get(text, (Kernel(0), of))
-            found.values[text] = (wanted | _KERNEL[kind], of)
+            found.values[text] = (wanted | KERNEL[kind], of)
     return found
 
 
@@ -197,7 +197,7 @@ def _windows(
     """Answers of the kernel for one join, as columns."""
     facts = {name: f for name, f in work.facts.items() if not isinstance(f, Lookup)}
     rows = _chosen(work, table)
-    inputs = _inputs(work)
+    inputs = inputs_of(work)
     spans = sorted({(fact.span.start, fact.span.stop) for fact in facts.values()})
     row_groups, asked_groups = _groups(work, rows, asked)
     order = rank(rows, row_groups)
@@ -210,16 +210,16 @@ def _windows(
             event_time=rows.event_time,
             known_from=rows.known_from,
             known_until=None if (rows.known_until == NEVER).all() else rows.known_until,
-            values=_values(rows.frame, inputs),
-            codes=_codes(rows.frame, inputs),
+            values=values_of(rows.frame, inputs),
+            codes=codes_of(rows.frame, inputs),
             key=row_keys,
         ),
         Questions(asked_groups, as_of, asked_keys),
         tuple(Span(start, stop) for start, stop in spans),
         Wanted(
             tuple(wanted for wanted, _ in inputs.values.values()),
-            edges=_edges(facts.values()),
-            quanta=tuple(_quantum(of) for _, of in inputs.values.values()),
+            edges=edges_needed(facts.values()),
+            quanta=tuple(quantum_of(of) for _, of in inputs.values.values()),
         ),
     )
     reader = _Reader(answers, tuple(spans), inputs, rows, as_of)
@@ -251,7 +251,7 @@ def _own_keys(rows: Versions, asked: pl.DataFrame) -> tuple[Times, Times]:
     return match(known, rows.frame.select(keys)), match(known, asked.select(keys))
 
 
-def _edges(facts: Iterable[Expression[Any, Any]]) -> bool:
+def edges_needed(facts: Iterable[Expression[Any, Any]]) -> bool:
     """Whether the latest or first row itself is needed."""
     return any(
         isinstance(fact, Age)
@@ -260,14 +260,14 @@ def _edges(facts: Iterable[Expression[Any, Any]]) -> bool:
     )
 
 
-def _quantum(of: Expression[Any, Any]) -> int:
+def quantum_of(of: Expression[Any, Any]) -> int:
     """The grain to which sums round a value, as a power of two: what its column declares."""
     if not isinstance(of, Column):
         return QUANTUM
     return math.frexp(column_spec(of.row, of.name).contract.quantum)[1] - 1
 
 
-def _values(frame: pl.DataFrame, inputs: _Inputs) -> NDArray[np.float64]:
+def values_of(frame: pl.DataFrame, inputs: Inputs) -> NDArray[np.float64]:
     """The value columns; words are numbered, so that the latest known one can be told."""
     found = np.empty((len(inputs.values), frame.height), dtype=np.float64)
     for position, (_, expression) in enumerate(inputs.values.values()):
@@ -278,7 +278,7 @@ def _values(frame: pl.DataFrame, inputs: _Inputs) -> NDArray[np.float64]:
     return found
 
 
-def _codes(frame: pl.DataFrame, inputs: _Inputs) -> Codes:
+def codes_of(frame: pl.DataFrame, inputs: Inputs) -> Codes:
     """The columns whose distinct values are counted, as codes."""
     found = np.empty((len(inputs.codes), frame.height), dtype=np.int32)
     for position, expression in enumerate(inputs.codes.values()):
@@ -297,7 +297,7 @@ class _Reader:
 
     answers: Answers
     spans: tuple[tuple[int, int], ...]
-    inputs: _Inputs
+    inputs: Inputs
     rows: Versions
     as_of: Times
 
@@ -331,7 +331,7 @@ class _Reader:
             number = list(self.inputs.codes).index(text)
             return pl.Series(span.distinct[number]).cast(pl.Float64)
         number = list(self.inputs.values).index(text)
-        found = pl.Series(span.columns[number][_KERNEL[kind]], nan_to_null=True)
+        found = pl.Series(span.columns[number][KERNEL[kind]], nan_to_null=True)
         return self._words(of, found) if kind == "latest_known" else found
 
     def _column(self, of: Expression[Any, Any]) -> pl.Series:

@@ -54,20 +54,48 @@ def named(kinds: tuple[Any, ...], of: type[Any]) -> Any:
 
 def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:
     """Compile a function that Python may call, for one signature."""
-    return lambda function: _cached(_untyped(**OPTIONS)(function), result(*arguments))
+
+    def now(function: F) -> Any:
+        dispatcher = _cached(_untyped(**OPTIONS)(function))
+        signature = result(*arguments)
+        if not _loaded(dispatcher, signature):
+            _compile_inlined()
+            dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        return dispatcher
+
+    return now
 
 
 def inlined(result: Any, *arguments: Any) -> Callable[[F], F]:
     """Compile a function that only compiled ones call: they take its code in whole.
 
-    A call would hand over each array of a state by its seven numbers.
+    A call would hand over each array of a state by its seven numbers. It is compiled when one that
+    may take it has to be.
     """
     options = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
-    return lambda function: _cached(_untyped(**options)(function), result(*arguments))
+
+    def later(function: F) -> Any:
+        dispatcher = _cached(_untyped(**options)(function))
+        _inlined.append((dispatcher, result(*arguments)))
+        return dispatcher
+
+    return later
 
 
-def _cached(dispatcher: Any, signature: Any) -> Any:
-    """Compile now, or take what an earlier process has compiled from the same sources.
+_inlined: list[tuple[Any, Any]] = []
+"""What is not compiled yet, in the order written: what a function takes stands before it."""
+
+
+def _compile_inlined() -> None:
+    for dispatcher, signature in _inlined:
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    _inlined.clear()
+
+
+def _cached(dispatcher: Any) -> Any:
+    """Let what is compiled be kept beside the module, for as long as its sources are the same.
 
     Numba asks only whether the function's own file has changed. Where no place can be written to
     (a read-only machine) the code is compiled in each process.
@@ -79,9 +107,23 @@ def _cached(dispatcher: Any, signature: Any) -> Any:
             raise
     else:
         dispatcher._cache._cache_file._source_stamp = SOURCES  # noqa: SLF001  # no public door
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
     return dispatcher
+
+
+def _loaded(dispatcher: Any, signature: Any) -> bool:
+    """Take what an earlier process has compiled from the same sources; whether there was such.
+
+    `compile` would do it too, after it has made ready to compile: a third of a second, SciPy's
+    linear algebra among it, that most processes never need. What is compiled here asks for
+    nothing of Numba's at run time but what is there from its import on (`_nrt` is off).
+    """
+    load = getattr(dispatcher._cache, "_load_overload", None)  # noqa: SLF001  # no public door
+    found = None if load is None else load(signature, dispatcher.targetctx)
+    if found is None:
+        return False
+    dispatcher.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+    dispatcher.add_overload(found)
+    return True
 
 
 def emitted(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,30 @@ JOURNAL = sa.Table(
     sa.Column("stamp", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("layout", sa.Integer),  # of a message about a source: `layouts.id`
+    sa.Column("key", sa.Text),  # the sender's idempotency key
+    sa.Column("content", sa.LargeBinary),  # encoded rows; last, so that headers are read without it
     sqlite_autoincrement=True,  # an offset is never given twice, not even after a deletion
+)
+
+LAYOUTS = sa.Table(
+    "layouts",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("types", sa.JSON, nullable=False),
+    sa.UniqueConstraint("source", "name"),
+)
+
+RECEIPTS = sa.Table(
+    "receipts",
+    META,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("offset", sa.Integer, nullable=False),
+    sa.Column("stamp", sa.BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 LOADS = sa.Table(
@@ -118,6 +142,7 @@ class Database:
             event.listen(self._engine, "begin", _begin)
             with self.write("set up the store") as connection:
                 META.create_all(connection)
+                _upgrade(connection)
 
     @contextmanager
     def write(self, doing: str) -> Generator[sa.Connection]:
@@ -135,9 +160,28 @@ class Database:
         ):
             yield connection
 
+    def connect(self, *, wait: float = 60.0) -> sqlite3.Connection:
+        """A connection without SQLAlchemy, for what is written or read by the thousand.
+
+        It may be handed to another thread; each statement is its own transaction unless one is
+        begun. `wait` is how many seconds it waits for another writer.
+        """
+        connection = sqlite3.connect(self.path, timeout=wait, check_same_thread=False)
+        _set_up(connection, None)
+        return connection
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    """Add to the journal of an earlier release the columns that it lacks; nothing is rewritten."""
+    there = {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(journal)")}
+    for column in JOURNAL.columns:
+        if column.name not in there:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE journal ADD COLUMN {column.name} {kind}")
 
 
 def _set_up(connection: Any, record: object) -> None:

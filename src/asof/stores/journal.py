@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from asof.stores.database import JOURNAL, LOADS, Database
+from asof.stores.faults import in_words
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One journalled fact: its offset, the stamp it was given (us UTC), its kind and content."""
+class Message(msgspec.Struct, frozen=True):
+    """One journalled fact: its offset, the stamp it was given (us UTC), its kind and content.
+
+    A message about a source names it; `key` is its sender's idempotency key, and `content` the
+    rows that it brought (`stores/encoded.py`), None once they were sealed and pruned.
+    """
 
     offset: int
     stamp: int
     kind: str
     payload: Mapping[str, Any]
+    source: str = ""
+    key: str | None = None
+    content: bytes | None = None
 
 
 class Journal:
-    """Messages in the order in which they were taken."""
+    """Messages in the order in which they were taken.
+
+    While a server runs, its `LiveJournal` is the only one that appends.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -41,17 +51,41 @@ class Journal:
         self, *, after: int = 0, upto: int | None = None, kinds: Sequence[str] = ()
     ) -> list[Message]:
         """Messages with `after < offset <= upto` (default: `head()`), in order."""
+        chunks = self.messages(after=after, upto=upto, kinds=kinds)
+        return [message for chunk in chunks for message in chunk]
+
+    def messages(
+        self,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        kinds: Sequence[str] = (),
+        content: bool = True,
+        chunk: int = 10_000,
+    ) -> Iterator[list[Message]]:
+        """The same in chunks, for journals larger than memory; headers alone without `content`."""
+        last = self.head() if upto is None else upto
+        column = "content" if content else "NULL"
+        of_kinds = f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         query = (
-            sa.select(JOURNAL)
-            .where(JOURNAL.c.offset > after)
-            .where(JOURNAL.c.offset <= (self.head() if upto is None else upto))
-            .order_by(JOURNAL.c.offset)
+            f"SELECT offset, stamp, kind, payload, layout, key, {column} FROM journal "  # noqa: S608
+            f"WHERE offset > ? AND offset <= ?{of_kinds} ORDER BY offset LIMIT ?"
         )
-        if kinds:
-            query = query.where(JOURNAL.c.kind.in_(kinds))
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return [Message(row.offset, row.stamp, row.kind, row.payload) for row in rows]
+        with in_words("read the journal", self._database.path):
+            connection = self._database.connect()
+            try:
+                sources: dict[int | None, str] = dict(
+                    connection.execute("SELECT id, source FROM layouts").fetchall()
+                )
+                # Each chunk is a view of its own: a long one would keep the log from shrinking.
+                while rows := connection.execute(query, (after, last, *kinds, chunk)).fetchall():
+                    yield [
+                        Message(at, stamp, kind, _json(told), sources.get(layout, ""), key, rest)
+                        for at, stamp, kind, told, layout, key, rest in rows
+                    ]
+                    after = rows[-1][0]
+            finally:
+                connection.close()
 
     def head(self) -> int:
         """The greatest offset up to which everything is settled; 0 for an empty journal.
@@ -65,6 +99,9 @@ class Journal:
         if first_open is not None:
             return int(first_open) - 1
         return int(latest or 0)
+
+
+_json = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def append(connection: sa.Connection, kind: str, payload: Mapping[str, Any], *, stamp: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from asof.stores.database import JOURNAL, LOADS, QUARANTINE, SUPERSEDED, Database
+from asof.stores.database import JOURNAL, LAYOUTS, LOADS, QUARANTINE, SUPERSEDED, Database
 from asof.stores.journal import append
 
 
@@ -179,22 +179,31 @@ class Loads:
     def quarantine(
         self, source: str | None = None, *, released: bool | None = False
     ) -> list[tuple[Load, SetAside]]:
-        """Rows set aside by loads in force; `released` those that were, were not, or all."""
-        query = (
-            sa.select(QUARANTINE, *_LOAD)
-            .join(LOADS, LOADS.c.offset == QUARANTINE.c.offset)
-            .where(LOADS.c.done)
-            .where(LOADS.c.offset.not_in(_superseded(None)))
-            .order_by(QUARANTINE.c.offset, QUARANTINE.c.position)
+        """Rows set aside by loads in force and by messages, in the order in which they came.
+
+        `released` those that were, were not, or all. A message to a server stands as a load
+        without a path.
+        """
+        filed = sa.select(QUARANTINE, *_LOAD).join(LOADS, LOADS.c.offset == QUARANTINE.c.offset)
+        filed = filed.where(LOADS.c.done).where(LOADS.c.offset.not_in(_superseded(None)))
+        sent = (
+            sa.select(QUARANTINE, JOURNAL.c.stamp, LAYOUTS.c.source, LAYOUTS.c.name)
+            .join(JOURNAL, JOURNAL.c.offset == QUARANTINE.c.offset)
+            .join(LAYOUTS, LAYOUTS.c.id == JOURNAL.c.layout)
         )
         if source is not None:
-            query = query.where(LOADS.c.source == source)
+            filed = filed.where(LOADS.c.source == source)
+            sent = sent.where(LAYOUTS.c.source == source)
         if released is not None:
             column = QUARANTINE.c.released
-            query = query.where(column.is_not(None) if released else column.is_(None))
+            wanted = column.is_not(None) if released else column.is_(None)
+            filed, sent = filed.where(wanted), sent.where(wanted)
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [(_load(row), _set_aside(row)) for row in rows]
+            rows = connection.execute(filed).mappings().all()
+            found = [(_load(row), _set_aside(row)) for row in rows]
+            rows = connection.execute(sent).mappings().all()
+            found += [(_message(row), _set_aside(row)) for row in rows]
+        return sorted(found, key=lambda pair: (pair[1].offset, pair[1].position))
 
     def _select(self, query: sa.Select[Any]) -> list[Load]:
         with self._database.read() as connection:
@@ -223,6 +232,17 @@ def _load(row: sa.RowMapping) -> Load:
     values = {name: row[LOADS.c[name]] for name in Load.__slots__}
     values["leans_on"] = tuple(values["leans_on"])
     return Load(**values)
+
+
+def _message(row: sa.RowMapping) -> Load:
+    """A message to a server, as what it set aside is told by."""
+    offset = row[QUARANTINE.c.offset]
+    return Load(
+        offset=offset, load=f"message {offset}", source=row[LAYOUTS.c.source], fingerprint="",
+        content="", path=None, layout=row[LAYOUTS.c.name], stamp=row[JOURNAL.c.stamp], read=0,
+        stored=0, latest_available=None, first_row=None, digest=None, moment=None, part_of=None,
+        leans_on=(),
+    )  # fmt: skip
 
 
 def _set_aside(row: sa.RowMapping) -> SetAside:

@@ -8,7 +8,7 @@ out from the table whether the rows are in, and finishes the load or takes it ba
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,11 +19,15 @@ from asof.errors import StoreError
 from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.journal import Journal
+from asof.stores.layouts import Layouts
+from asof.stores.live import LiveJournal
 from asof.stores.loads import Load, Loads, NewLoad, SetAside
 from asof.stores.lock import writer
 from asof.stores.models import Models
 from asof.stores.records import Records
+from asof.stores.server import refuse_beside, serve
 from asof.stores.tables import Layout, Tables
+from asof.stores.unsealed import unsealed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,6 +58,7 @@ class Store:
         self.records = Records(self._database)
         self.loads = Loads(self._database)
         self.models = Models(self._database, directory / "models")
+        self._layouts = Layouts(self._database)
         self._tables = Tables(directory / "tables")
 
     def __enter__(self) -> Self:
@@ -71,7 +76,46 @@ class Store:
         """Be the only writer of loads; first settle what a killed writer left. `wait` in seconds.
 
         Look at what is stored and `take` inside the same block, so that nobody comes between.
+
+        Raises:
+            StoreError: a server runs on the store; another writer held the lock for too long.
         """
+        refuse_beside(self.directory)
+        with self._alone(wait=wait):
+            refuse_beside(self.directory)
+            yield
+
+    @contextmanager
+    def live(
+        self,
+        tables: Iterable[Table[Any]],
+        *,
+        address: str,
+        started: int,
+        elapsed: Callable[[], float],
+        within: float = 0.05,
+        call: Callable[[Callable[[], None]], object] | None = None,
+    ) -> Generator[LiveJournal]:
+        """Be the only server on the store, and the only writer of its journal.
+
+        `tables` are those whose rows may come; `started` is us UTC; the other arguments are those
+        of `LiveJournal`.
+
+        Raises:
+            StoreError: another server runs on the store.
+        """
+        with serve(self.directory, address=address, started=started):
+            with self._alone():
+                layouts = {table.name: Layout.of(table.row) for table in tables}
+                numbers = self._layouts.register(layouts)
+            with LiveJournal(
+                self._database, layouts=numbers, elapsed=elapsed, within=within, call=call
+            ) as journal:
+                yield journal
+
+    @contextmanager
+    def _alone(self, *, wait: float = 300.0) -> Generator[None]:
+        """Be the only writer of tables."""
         with writer(self.directory / "lock.db", wait=wait):
             for load in self.loads.pending():
                 self._settle(load.source, load.layout, load.offset)
@@ -106,20 +150,31 @@ class Store:
         return offset
 
     def rows(
-        self, table: Table[Any], *, offset: int | None = None, columns: Sequence[str] | None = None
+        self,
+        table: Table[Any],
+        *,
+        offset: int | None = None,
+        after: int = 0,
+        columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """The rows of a source as of a journal offset (default: now), by (recorded, position).
 
         Declared columns, then the kept ones (`declare/kept.py`); times are Int64 us UTC; all
-        versions, withdrawals among them. `columns` names those wanted. What was superseded or
-        came after `offset` is not in it (LAW 2c).
+        versions, withdrawals among them; those that are journalled and not in the table yet too.
+        `columns` names those wanted. What was superseded or came after `offset` is not in it
+        (LAW 2c); with `after`, only what was recorded after that offset is.
         """
         with in_words(f"read the rows of {table.name}", self.directory):
-            lazy = self.scan(table, offset=offset)
+            lazy = self.scan(table, offset=offset, after=after)
             return (lazy if columns is None else lazy.select(*columns)).collect()
 
     def scan(
-        self, table: Table[Any], *, offset: int | None = None, without: Collection[int] = ()
+        self,
+        table: Table[Any],
+        *,
+        offset: int | None = None,
+        after: int = 0,
+        without: Collection[int] = (),
     ) -> pl.LazyFrame:
         """The same lazily, for filters and joins that need not read everything.
 
@@ -136,24 +191,51 @@ class Store:
         ]
         unseen = [*self.loads.unseen(table.name, offset=asked), *without]
         parts: list[pl.LazyFrame] = []
-        for name in dict.fromkeys(load.layout for load in loads if load.stored):
-            part = self._tables.scan(table.name, name)
-            if part is None:
+        names = set[str]()
+        for name, part in self._parts(table, loads, after=after, upto=asked):
+            names.add(name)
+            if name != layout.name:
+                of_it = [load for load in loads if load.layout == name]
+                parts.append(_as_laid_out(part, table, layout, of_it))
+            else:
+                parts.append(part)
+        if not parts:
+            return pl.LazyFrame(schema=layout.schema)
+        whole = parts[0] if len(parts) == 1 else pl.concat(parts)
+        seen = whole.filter(pl.col(RECORDED) <= asked)
+        if after:
+            seen = seen.filter(pl.col(RECORDED) > after)
+        if unseen:
+            seen = seen.filter(~pl.col(RECORDED).is_in(unseen))
+        # Of one layout, the table and the journal after it are in order already.
+        return seen if len(names) == 1 else seen.sort(RECORDED, maintain_order=True)
+
+    def _parts(
+        self, table: Table[Any], loads: Sequence[Load], *, after: int, upto: int
+    ) -> Iterator[tuple[str, pl.LazyFrame]]:
+        """Rows by layout: of the tables, and of the journal after them (LAW 8a)."""
+        import polars as pl
+
+        live = {known.layout.name: known for known in self._layouts.all(table.name)}
+        needed = {load.layout for load in loads if load.stored}
+        for name in dict.fromkeys([*(load.layout for load in loads if load.stored), *live]):
+            fresh = list[pl.DataFrame]()
+            if name in live:
+                begin = max(self._tables.look(table.name, name)[1], after)
+                # The journal first, then the table: what is sealed meanwhile is in both, not none.
+                read = unsealed(self._database, live[name], after=begin, upto=upto)
+                fresh = [frame for _, frame in read]
+            stored, last = self._tables.look(table.name, name)
+            if stored is not None:
+                yield name, stored
+            elif name in needed:
                 raise StoreError(
                     f"The table of {table.name} is gone.",
                     found=f"no Delta table in {self.directory / 'tables' / table.name / name}",
                     mend="Restore it from a backup, or ingest into a new store.",
                 )
-            if name != layout.name:
-                part = _as_laid_out(part, table, layout, [x for x in loads if x.layout == name])
-            parts.append(part)
-        if not parts:
-            return pl.LazyFrame(schema=layout.schema)
-        whole = parts[0] if len(parts) == 1 else pl.concat(parts)
-        seen = whole.filter(pl.col(RECORDED) <= asked)
-        if unseen:
-            seen = seen.filter(~pl.col(RECORDED).is_in(unseen))
-        return seen if len(parts) == 1 else seen.sort(RECORDED, maintain_order=True)
+            if fresh:
+                yield name, pl.concat(fresh).lazy().filter(pl.col(RECORDED) > last)
 
     def until(self, source: str) -> int | None:
         """The moment (us UTC) up to which the label's history is known (LAW 6b), if fixed."""

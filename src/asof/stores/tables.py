@@ -32,6 +32,7 @@ _DELTA_TYPES = {
     str: "string",
     datetime: "long",  # us UTC
 }
+_KINDS: Mapping[str, type] = {kind.__name__: kind for kind in _DELTA_TYPES}
 _KEPT_TYPES: Mapping[str, type] = {
     AVAILABLE: int,
     DECLARED: int,
@@ -63,8 +64,23 @@ class Layout:
     @property
     def name(self) -> str:
         """A short hash that names the table's directory."""
-        told = ",".join(f"{name}:{kind.__name__}" for name, kind in self.types.items())
+        told = ",".join(f"{name}:{kind}" for name, kind in self.told.items())
         return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The types by their names, as JSON keeps them."""
+        return {name: kind.__name__ for name, kind in self.types.items()}
+
+    @classmethod
+    def from_told(cls, told: Mapping[str, str]) -> Layout:
+        """The layout that `told` describes."""
+        return cls({name: _KINDS[kind] for name, kind in told.items()})
+
+    @property
+    def declared(self) -> dict[str, type]:
+        """The columns without those that the house keeps."""
+        return {name: kind for name, kind in self.types.items() if name not in _KEPT_TYPES}
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -143,14 +159,19 @@ class Tables:
 
     def scan(self, source: str, layout: str) -> pl.LazyFrame | None:
         """All rows of a table in the order of (recorded, position), lazily; None without one."""
+        return self.look(source, layout)[0]
+
+    def look(self, source: str, layout: str) -> tuple[pl.LazyFrame | None, int]:
+        """The same, and the last journal offset that the table contains (0 without one)."""
         import polars as pl
 
         table = self._open(self._directory / source / layout)
         if table is None:
-            return None
-        # One file a load, named by its offset and written by position: file order is the order.
+            return None, 0
+        # One file a commit, named by its offset and written by position: file order is the order.
         files = sorted(table.file_uris())
-        return pl.scan_parquet(files) if files else None
+        last = table.transaction_version(_APPLICATION) or 0
+        return pl.scan_parquet(files) if files else None, last
 
     def _open_or_create(self, place: Path, layout: Layout) -> DeltaTable:
         from deltalake import DeltaTable

@@ -27,6 +27,7 @@ from asof.stores.models import Models
 from asof.stores.records import Records
 from asof.stores.server import refuse_beside, serve
 from asof.stores.tables import Layout, Tables
+from asof.stores.tokens import Tokens
 from asof.stores.unsealed import unsealed
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Store:
         self.journal = Journal(self._database)
         self.records = Records(self._database)
         self.loads = Loads(self._database)
+        self.tokens = Tokens(self._database)
         self.models = Models(self._database, directory / "models")
         self._layouts = Layouts(self._database)
         self._tables = Tables(directory / "tables")

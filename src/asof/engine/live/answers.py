@@ -51,6 +51,20 @@ class Receipt(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
+class Figure(msgspec.Struct, frozen=True):
+    """One number for those who watch a system: in base units, named without a prefix.
+
+    `name` is Prometheus's (`journal_lag_seconds`), `grows` says that it only ever counts up,
+    `labels` tell figures of one name apart (never requests or keys).
+    """
+
+    name: str
+    meaning: str
+    value: float
+    grows: bool = False
+    labels: Mapping[str, str] = {}
+
+
 class Live(Protocol):
     """A running system, as its doors see it. Everything is called on the event loop's thread."""
 
@@ -90,7 +104,14 @@ class Live(Protocol):
         ...
 
     def status(self) -> Mapping[str, Any]:
-        """Health in figures: model, clock, backlog, labels, parity, readiness and its reasons."""
+        """Health in figures: model, clock, backlog, labels, parity, readiness and its reasons.
+
+        `model` is the identity of the one in service, None where there is none.
+        """
+        ...
+
+    def figures(self) -> Sequence[Figure]:
+        """What only the engine can count: backlog, lag, parity, fits, decisions, labels."""
         ...
 
     def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:

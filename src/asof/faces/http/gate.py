@@ -1,0 +1,141 @@
+"""How much is taken on at a time, how long it may take, and for whom: the bounds of the work.
+
+Beyond a bound a request is answered 503 before any work is done for it, which costs a few
+microseconds. One timer looks over the requests under way: it gives up what is past its deadline,
+and what nobody waits for any more. So a request that is answered at once pays for neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from asof.engine.clock import elapsed
+from asof.errors import Overloaded
+from asof.faces.http.options import Options
+from asof.faces.http.rsgi import Wire
+
+LOOK = 0.02
+"""Seconds between looks at what is under way: deadlines are kept to within it."""
+WATCH = 0.05
+"""Seconds after which a request is slow enough to ask whether its client is still there."""
+
+
+class Flight:
+    """One request under way.
+
+    `ends` is when it is given up (seconds on the clock of `elapsed`), `late` and `left` say that
+    it was, because of its deadline or because its client has left. `held` keeps it from being
+    given up: rows that are on their way into the journal are taken, whoever waits.
+    """
+
+    __slots__ = (
+        "began",
+        "ends",
+        "held",
+        "late",
+        "left",
+        "reading",
+        "size",
+        "task",
+        "watch",
+        "wire",
+    )
+
+    def __init__(
+        self, wire: Wire, task: asyncio.Task[Any] | None, ends: float, began: float
+    ) -> None:
+        self.wire = wire
+        self.task = task
+        self.began = began
+        self.ends = ends
+        self.size = 0
+        self.held = False
+        self.late = False
+        self.left = False
+        self.reading = False
+        self.watch: asyncio.Task[None] | None = None
+
+    def give_up(self) -> None:
+        """Stop working on it."""
+        if self.task is not None and not self.held:
+            self.task.cancel()
+
+
+class Gate:
+    """The requests under way, within their bounds."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.flights: set[Flight] = set()
+        self.pending_bytes = 0
+        self.turned_away = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.full = Overloaded(
+            "Too many requests are under way.",
+            found=f"{options.at_once} at once",
+            mend="Come again after the seconds of Retry-After.",
+        )
+
+    def enter(self, wire: Wire, began: float) -> Flight:
+        """Take a request on.
+
+        Raises:
+            Overloaded: as many as may be are under way.
+        """
+        if len(self.flights) >= self._options.at_once:
+            self.turned_away += 1
+            raise self.full
+        flight = Flight(wire, asyncio.current_task(), began + self._options.deadline, began)
+        self.flights.add(flight)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK, self._look)
+        return flight
+
+    def leave(self, flight: Flight) -> None:
+        """A request is done with."""
+        self.flights.discard(flight)
+        self.pending_bytes -= flight.size
+        if flight.watch is not None:
+            flight.watch.cancel()
+
+    def hold(self, flight: Flight, size: int) -> None:
+        """Take account of bytes of a body.
+
+        Raises:
+            Overloaded: the bodies under way hold as much memory as they may.
+        """
+        if self.pending_bytes + size > self._options.pending_bytes:
+            self.turned_away += 1
+            raise self.full
+        self.pending_bytes += size
+        flight.size += size
+
+    def close(self) -> None:
+        """Give up everything that may be given up, and stop looking."""
+        for flight in [*self.flights]:
+            flight.late = True
+            flight.give_up()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        now = elapsed()
+        for flight in self.flights:
+            if flight.reading:  # the time for its work begins when it is all here
+                flight.ends = max(flight.ends, now + self._options.deadline)
+            slow = flight.reading and now >= flight.began + self._options.body_seconds
+            if slow or now >= flight.ends:
+                flight.late = True
+                flight.give_up()
+            elif flight.watch is None and now - flight.began >= WATCH and not flight.reading:
+                flight.watch = asyncio.ensure_future(_watch(flight))
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(LOOK, self._look) if self.flights else None
+
+
+async def _watch(flight: Flight) -> None:
+    """Give a request up when its client leaves."""
+    await flight.wire.client_disconnect()
+    flight.left = True
+    flight.give_up()

@@ -1,0 +1,130 @@
+"""What goes over the wire besides rows: answers, receipts, and orders by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from asof.engine.live.answers import Answer, Receipt
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Instant = Annotated[datetime, Meta(tz=True)]
+encode = msgspec.json.Encoder().encode
+
+
+class Given(msgspec.Struct, omit_defaults=True):
+    """The answer to one request.
+
+    `version` is the fitted model that answered, `at` the moment of the question, `as_of` that of
+    the features (earlier where they are refreshed in batches), both RFC 3339 in UTC. `fallback`
+    says that no run could know the request and the declared fallback answers. `recorded` turns
+    false while answers cannot be kept. `ages` gives for each source the seconds since its newest
+    row that was seen became known; `features` is there where it was asked for.
+    """
+
+    request: str
+    prediction: float
+    version: str
+    at: datetime
+    as_of: datetime
+    fallback: bool
+    recorded: bool
+    ages: Mapping[str, float | None]
+    features: Mapping[str, Any] | None = None
+
+
+class Answers(msgspec.Struct):
+    """Answers in the order of the requests; `model` is the system's name."""
+
+    model: str
+    answers: list[Given]
+
+
+class Quarantined(msgspec.Struct):
+    """A row that broke its contract: its place in the body, from 0, and why. It can be released."""
+
+    position: int
+    reasons: tuple[str, ...]
+
+
+class Taken(msgspec.Struct):
+    """What became of the rows of one body; they are durable.
+
+    `offset` is the journal's. Rows that are not `quarantined` are in. `repeated`: a body with this
+    idempotency key was taken before, this is its receipt, and nothing was changed.
+    """
+
+    source: str
+    offset: int
+    rows: int
+    quarantined: list[Quarantined]
+    repeated: bool
+
+
+class Promotion(msgspec.Struct, forbid_unknown_fields=True):
+    """Put a fitted model into service by hand, and say why."""
+
+    version: Annotated[str, Meta(min_length=1, max_length=200)]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class Rollback(msgspec.Struct, forbid_unknown_fields=True):
+    """Put the model that served before into service again, and say why."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class Tick(msgspec.Struct, forbid_unknown_fields=True):
+    """The moment to which a rehearsal's clock moves, once so many rows and requests have come."""
+
+    at: Instant
+    rows: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    requests: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Done(msgspec.Struct):
+    """An order was carried out."""
+
+    done: bool = True
+
+
+def moment(at: int) -> datetime:
+    """Microseconds since 1970-01-01 UTC as a time."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def microseconds(at: datetime) -> int:
+    """A time as microseconds since 1970-01-01 UTC, exactly.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def answers(model: str, given: Sequence[Answer]) -> bytes:
+    """The body that carries answers."""
+    return encode(
+        Answers(
+            model,
+            [
+                Given(
+                    answer.request, answer.prediction, answer.model,
+                    EPOCH + timedelta(microseconds=answer.at),
+                    EPOCH + timedelta(microseconds=answer.as_of),
+                    answer.fallback, answer.recorded, answer.ages, answer.features,
+                )
+                for answer in given
+            ],
+        )
+    )  # fmt: skip
+
+
+def receipt(taken: Receipt) -> bytes:
+    """The body that carries a receipt."""
+    apart = [Quarantined(row.position, row.reasons) for row in taken.quarantined]
+    return encode(Taken(taken.source, taken.offset, taken.rows, apart, taken.repeated))

@@ -71,8 +71,11 @@ class _Work:
             self.faults[reason] = rows
 
 
-def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "") -> Checked:
+def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "", part: bool = False) -> Checked:
     """Check rows against the contract of their table; `what` names the file in errors.
+
+    `part`: the rows are some of those of a load, so that what is judged on a whole is not looked
+    at: uniqueness, and whether every value of a column fails.
 
     >>> import asof
     >>> class Payment(asof.Row):
@@ -94,7 +97,7 @@ def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "") -> Checked:
     walls: dict[str, pl.Series] = {}
     for spec in table.row.columns_:
         taken = cast(frame[spec.name], spec.type)
-        _require_type(frame[spec.name], spec, taken, table, what)
+        _require_type(frame[spec.name], spec, taken, table, what, part=part)
         work.columns[spec.name] = taken.values
         work.unread[spec.name] = dict(taken.faults)
         if taken.walls is not None and taken.walls.null_count() < frame.height:
@@ -102,7 +105,7 @@ def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "") -> Checked:
     for name, wall in walls.items():
         _hang(work, name, wall, what)
     withdrawn = _withdrawn(work)
-    _keep_promises(work, withdrawn)
+    _keep_promises(work, withdrawn, part=part)
     return _parted(work, withdrawn)
 
 
@@ -176,11 +179,11 @@ def _require_columns(frame: pl.DataFrame, table: Table[Any], what: str) -> None:
 
 
 def _require_type(
-    found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any], what: str
+    found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any], what: str, *, part: bool
 ) -> None:
     given = len(found) - found.null_count()
     failed = sum(int(rows.sum()) for rows in taken.faults.values())
-    if given == 0 or (taken.possible and failed < given):
+    if given == 0 or (taken.possible and (part or failed < given)):
         return
     example = found.drop_nulls()[0]
     advice = "Convert it in prepare=" if table.prepare is None else "Convert it in your prepare="
@@ -229,7 +232,7 @@ def _withdrawn(work: _Work) -> pl.Series:
     return pl.repeat(False, work.frame.height, eager=True)
 
 
-def _keep_promises(work: _Work, withdrawn: pl.Series) -> None:
+def _keep_promises(work: _Work, withdrawn: pl.Series, *, part: bool) -> None:
     """Nulls and contracts; a withdrawal owes only what says which row, when, and that it is one."""
     table, height = work.table, work.frame.height
     owed = {str(time_of(table.row)), *table.keys}
@@ -246,7 +249,7 @@ def _keep_promises(work: _Work, withdrawn: pl.Series) -> None:
             work.fault(f"{spec.name} is null", absent & bound)
         for reason, rows in broken(values, spec).items():
             work.fault(reason, rows & bound)
-        if spec.contract.unique:
+        if spec.contract.unique and not part:
             whole = pl.DataFrame([values.alias(name) for name, values in work.columns.items()])
             again = repeated(whole, spec.name, table.keys)
             work.fault(f"{spec.name} repeats a value that must be unique", again & bound)

@@ -17,8 +17,8 @@ from asof.declare.place import nearest
 from asof.declare.tables import ArrowStream, Table
 from asof.errors import DataRefused, UsageError
 
-_TEXT = (".csv", ".csv.gz", ".csv.zst")
-_SUFFIXES = (".parquet", *_TEXT)
+TEXT = (".csv", ".csv.gz", ".csv.zst")
+SUFFIXES = (".parquet", *TEXT)
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ def find(table: Table[Any], base: Path) -> list[Given]:
         )
     path = base / table.path
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.name.endswith(_SUFFIXES))
+        files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
         if not files:
             raise _nothing(table, path, "the directory holds no Parquet or CSV file")
         return [_file(table, file, base) for file in files]
     if not path.is_file():
         near = nearest(path.name, _beside(path))
         raise _nothing(table, path, "no such file", near)
-    if not path.name.endswith(_SUFFIXES):
+    if not path.name.endswith(SUFFIXES):
         raise DataRefused(
             f"{path.name} is neither Parquet nor CSV.",
-            found=f"known endings: {', '.join(_SUFFIXES)}",
+            found=f"known endings: {', '.join(SUFFIXES)}",
             mend="Convert it, or read it yourself and hand in the frame.",
             where=table.declared,
         )
@@ -68,7 +68,7 @@ def in_memory(table: Table[Any], data: ArrowStream) -> Given:
     buffer = io.BytesIO()
     frame.write_ipc(buffer)
     content = hashlib.sha256(buffer.getvalue()).hexdigest()
-    return Given("the data handed in", None, content, lambda: _null_words(frame, table))
+    return Given("the data handed in", None, content, lambda: null_words(frame, table))
 
 
 def prepared(raw: pl.DataFrame, table: Table[Any]) -> pl.DataFrame:
@@ -116,9 +116,9 @@ def _file(table: Table[Any], path: Path, base: Path) -> Given:
 
 def _read(table: Table[Any], path: Path) -> pl.DataFrame:
     try:
-        if path.name.endswith(_TEXT):
+        if path.name.endswith(TEXT):
             return _read_csv(table, path)
-        return _null_words(pl.read_parquet(path), table)
+        return null_words(pl.read_parquet(path), table)
     except NoDataError as error:
         raise DataRefused(
             f"{path.name} is empty.",
@@ -127,7 +127,7 @@ def _read(table: Table[Any], path: Path) -> pl.DataFrame:
             where=table.declared,
         ) from error
     except (PolarsError, OSError, UnicodeError) as error:
-        kind = "CSV" if path.name.endswith(_TEXT) else "Parquet"
+        kind = "CSV" if path.name.endswith(TEXT) else "Parquet"
         raise DataRefused(
             f"{path.name} cannot be read as {kind}; it may be cut short or damaged.",
             found=str(error).splitlines()[0],
@@ -170,7 +170,8 @@ def _inferred(words: pl.Series) -> pl.Series:
     return words
 
 
-def _null_words(frame: pl.DataFrame, table: Table[Any]) -> pl.DataFrame:
+def null_words(frame: pl.DataFrame, table: Table[Any]) -> pl.DataFrame:
+    """The rows with null where a text is one of the words that stand for it."""
     if not table.nulls:
         return frame
     return frame.with_columns(pl.col(pl.String).replace(list(table.nulls), None))

@@ -1,0 +1,153 @@
+"""Tables as of one moment, for a batch run: only the columns and rows that its features can see.
+
+The longest window before the moment is asked of the Parquet files themselves. Versions are chosen
+over the whole source first (LAW 2b): of every key that has a row in a window all versions are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from asof.compute.plan import Plan, Work
+from asof.compute.table import Versions, versions
+from asof.compute.window.contract import NEVER
+from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
+from asof.declare.rows import time_of
+from asof.declare.sources import Reference
+from asof.declare.tables import Table
+from asof.declare.windows import Age, Aggregate, Lookup, columns_in
+from asof.stores.store import Store
+
+_KEPT = (AVAILABLE, RECORDED, POSITION, WITHDRAWN)
+
+
+@dataclass
+class Needed:
+    """What features read of a table: columns, and the event times from the moment on (us)."""
+
+    table: Table[Any]
+    columns: set[str] = field(default_factory=set[str])
+    start: int | None = None
+    stop: int | None = None
+
+
+def needed(planned: Plan) -> dict[str, Needed]:
+    """What a plan reads, by table."""
+    found: dict[str, Needed] = {}
+    for work in planned.work:
+        table = work.joined.table
+        need = found.setdefault(table.name, Needed(table))
+        need.columns |= set(_columns(work))
+        for fact in work.facts.values():
+            if isinstance(fact, Lookup):
+                continue
+            span = fact.span
+            need.start = span.start if need.start is None else min(need.start, span.start)
+            need.stop = span.stop if need.stop is None else max(need.stop, span.stop)
+            ordered = isinstance(fact, Age) or fact.statistic.kind in _ORDERED
+            if ordered and not table.keys:  # equal moments are told apart by content (LAW 3b)
+                need.columns |= {spec.name for spec in table.row.columns_}
+    return found
+
+
+_ORDERED = ("latest", "first", "latest_known")
+
+
+def _columns(work: Work) -> Iterator[str]:
+    joined = work.joined
+    yield from joined.table.keys
+    yield from (own for own, _ in joined.pairs)
+    if joined.condition is not None:
+        yield from (column.name for column in columns_in(joined.condition))
+    for fact in work.facts.values():
+        of = fact.of if isinstance(fact, Lookup) else None
+        of = fact.statistic.of if isinstance(fact, Aggregate) else of
+        if of is not None:
+            yield from (column.name for column in columns_in(of))
+
+
+def tables_at(planned: Plan, store: Store, at: int, offset: int) -> Mapping[str, Versions]:
+    """The tables that a plan reads, as of (at, offset): what is visible and within its windows."""
+    return {name: _at(store, need, at, offset) for name, need in needed(planned).items()}
+
+
+def _at(store: Store, need: Needed, at: int, offset: int) -> Versions:
+    table = need.table
+    known = store.scan(table, offset=offset).filter(pl.col(AVAILABLE) < at)
+    near = known
+    if need.start is not None and need.stop is not None:
+        event = pl.col(str(time_of(table.row)))
+        near = known.filter(event >= at + need.start, event < at + need.stop)
+    seen = versions_of(table, known, near, need.columns, whole=isinstance(table, Reference))
+    return visible(seen, at, need)
+
+
+def versions_of(
+    table: Table[Any],
+    known: pl.LazyFrame,
+    near: pl.LazyFrame,
+    columns: set[str],
+    *,
+    whole: bool = False,
+) -> Versions:
+    """The versions of the keys that have a row in `near`, among all `known` rows.
+
+    `whole`: `near` holds all rows of its keys.
+    """
+    names = [spec.name for spec in table.row.columns_]
+    time = time_of(table.row)
+    read = [n for n in names if n in columns or n in table.keys or n == time]
+    rows = near
+    keys = list(table.keys)
+    if keys and not whole:
+        rows = known.join(near.select(keys).unique(), on=keys, how="semi", maintain_order="left")
+    stored = rows.select(*read, *_KEPT).collect(engine="streaming")
+    unread = [n for n in names if n not in read]
+    if unread and keys:
+        stored = _completed(stored, rows, keys, unread, names)
+    elif unread:
+        stored = stored.with_columns(_nothing(table, unread))
+    found = versions(table, stored)
+    return Versions(
+        table, found.frame.select(read), found.event_time, found.known_from, found.known_until,
+        found.taken,
+    )  # fmt: skip
+
+
+def _completed(
+    stored: pl.DataFrame, rows: pl.LazyFrame, keys: list[str], unread: list[str], names: list[str]
+) -> pl.DataFrame:
+    """Stored rows with the columns not read: null, but where versions of a key are compared."""
+    schema = rows.collect_schema()
+    nothing = [pl.lit(None, schema[name]).alias(name) for name in unread]
+    several = stored.select(pl.struct(keys).is_duplicated()).to_series()
+    single = stored.filter(~several).with_columns(nothing).select(*names, *_KEPT)
+    if not several.any():
+        return single
+    wanted = stored.filter(several).select(keys).unique()
+    full = rows.join(wanted.lazy(), on=keys, how="semi", maintain_order="left")
+    both = pl.concat([single, full.select(*names, *_KEPT).collect(engine="streaming")])
+    return both.sort(RECORDED, POSITION, maintain_order=True)
+
+
+def _nothing(table: Table[Any], unread: list[str]) -> list[pl.Expr]:
+    from asof.stores.tables import Layout
+
+    schema = Layout.of(table.row).schema
+    return [pl.lit(None, schema[name]).alias(name) for name in unread]
+
+
+def visible(found: Versions, at: int, need: Needed | None = None) -> Versions:
+    """The versions visible as of a moment, and within what is needed; they end no more."""
+    keep = found.visible(at)
+    if need is not None and need.start is not None and need.stop is not None:
+        keep &= (found.event_time >= at + need.start) & (found.event_time < at + need.stop)
+    seen = found.take(keep)
+    ends = np.full(len(seen), NEVER, dtype=np.int64)
+    return Versions(table=seen.table, frame=seen.frame, event_time=seen.event_time,
+                    known_from=seen.known_from, known_until=ends, taken=seen.taken)  # fmt: skip

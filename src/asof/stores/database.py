@@ -27,6 +27,9 @@ JOURNAL = sa.Table(
     sa.Column("content", sa.LargeBinary),  # encoded rows; last, so that headers are read without it
     sqlite_autoincrement=True,  # an offset is never given twice, not even after a deletion
 )
+_CONTENTS = sa.Index(
+    "contents", JOURNAL.c.layout, JOURNAL.c.offset, sqlite_where=JOURNAL.c.content.is_not(None)
+)
 
 LAYOUTS = sa.Table(
     "layouts",
@@ -182,6 +185,7 @@ def _upgrade(connection: sa.Connection) -> None:
         if column.name not in there:
             kind = column.type.compile(connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE journal ADD COLUMN {column.name} {kind}")
+    connection.execute(sa.schema.CreateIndex(_CONTENTS, if_not_exists=True))
 
 
 def _set_up(connection: Any, record: object) -> None:

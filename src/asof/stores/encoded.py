@@ -8,13 +8,14 @@ Many messages are decoded in one call, by joining them into one array.
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from asof.declare.kept import AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WITHDRAWN
 from asof.errors import StoreError
@@ -22,6 +23,8 @@ from asof.stores.tables import Layout
 
 if TYPE_CHECKING:
     import polars as pl
+
+T = TypeVar("T")
 
 Row = tuple[Any, ...]
 """Declared values (times as us UTC, int), then available_at, declared (or None), withdrawn."""
@@ -64,48 +67,60 @@ class Decoder:
 
         schema = self._layout.schema
         with _collector_paused():
-            parts = [self._decoded(part) for part in _parts(messages)]
-        return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+            frames = [self._decoded(part) for part in parts(messages)]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
     def _decoded(self, messages: Sequence[Encoded]) -> pl.DataFrame:
         import polars as pl
 
-        joined = b"".join(content for _, _, content in messages)
-        try:
-            found = self._decoder.decode(_ARRAY + len(messages).to_bytes(4, "big") + joined)
-        except msgspec.DecodeError as error:
-            raise StoreError(
-                "Rows in the journal are not what was written.",
-                found=f"messages {messages[0][0]} to {messages[-1][0]}: {error}",
-                mend="Restore the store from a backup.",
-            ) from error
+        found = decoded(self._decoder, messages)
         schema = self._layout.schema
         names = [*self._layout.declared, AVAILABLE, DECLARED, WITHDRAWN]
         columns = list(zip(*chain.from_iterable(rows for rows, _ in found), strict=True))
-        series: Mapping[str, pl.Series] = {
-            name: pl.Series(name, columns[at] if columns else [], dtype=schema[name])
+        series = [
+            pl.Series(name, columns[at] if columns else [], dtype=schema[name])
             for at, name in enumerate(names)
-        }
-        counts = [len(rows) for rows, _ in found]
+        ]
         places = [range(len(rows)) if given is None else given for rows, given in found]
-        marks = pl.DataFrame(
-            {
-                RECORDED: pl.Series([offset for offset, _, _ in messages], dtype=pl.Int64),
-                LOAD: pl.Series([_load(at, key) for at, key, _ in messages], dtype=pl.String),
-                "rows": pl.Series(counts, dtype=pl.Int64),
-            }
-        )
-        marks = marks.select(pl.exclude("rows").repeat_by("rows").explode(empty_as_null=False))
+        marks = _marks(messages, [len(rows) for rows, _ in found])
         position = pl.Series(POSITION, list(chain.from_iterable(places)), dtype=pl.Int64)
-        return pl.DataFrame([*series.values(), *marks.get_columns(), position]).select(*schema)
+        return pl.DataFrame([*series, *marks.get_columns(), position]).select(*schema)
 
 
-def _load(offset: int, key: str | None) -> str:
-    """The identity of what a message brought (LAW 2c)."""
-    return f"message {offset}" if key is None else key
+def _marks(messages: Sequence[Encoded], counts: Sequence[int]) -> pl.DataFrame:
+    """For each row the offset of its message, and the identity of what it came with (LAW 2c)."""
+    import polars as pl
+
+    offsets, keys, _ = zip(*messages, strict=True)
+    marks = pl.DataFrame(
+        {
+            RECORDED: pl.Series(offsets, dtype=pl.Int64),
+            LOAD: pl.Series(keys, dtype=pl.String),
+        }
+    ).with_columns(pl.col(LOAD).fill_null(pl.format("message {}", RECORDED)))
+    if max(counts) == min(counts) == 1:
+        return marks
+    return marks[np.repeat(np.arange(len(counts)), counts)]
 
 
-def _parts(messages: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
+def decoded(decoder: msgspec.msgpack.Decoder[list[T]], messages: Sequence[Encoded]) -> list[T]:
+    """The contents of messages, by a decoder for a list of them: joined, it is one call.
+
+    Raises:
+        StoreError: a content is not what was written.
+    """
+    joined = b"".join(content for _, _, content in messages)
+    try:
+        return decoder.decode(_ARRAY + len(messages).to_bytes(4, "big") + joined)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            "Rows in the journal are not what was written.",
+            found=f"messages {messages[0][0]} to {messages[-1][0]}: {error}",
+            mend="Restore the store from a backup.",
+        ) from error
+
+
+def parts(messages: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
     """Runs of messages of about as many bytes as make a good call."""
     begin, size = 0, 0
     for at, (_, _, content) in enumerate(messages):

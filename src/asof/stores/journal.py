@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from asof.stores.database import JOURNAL, LOADS, Database
 from asof.stores.faults import in_words
+from asof.stores.predictions import TABLE
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -74,9 +75,10 @@ class Journal:
         with in_words("read the journal", self._database.path):
             connection = self._database.connect()
             try:
-                sources: dict[int | None, str] = dict(
-                    connection.execute("SELECT id, source FROM layouts").fetchall()
+                named = connection.execute(
+                    "SELECT id, source FROM layouts WHERE source <> ?", (TABLE,)
                 )
+                sources: dict[int | None, str] = dict(named.fetchall())
                 # Each chunk is a view of its own: a long one would keep the log from shrinking.
                 while rows := connection.execute(query, (after, last, *kinds, chunk)).fetchall():
                     yield [

@@ -23,9 +23,7 @@ from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.group import Item, Outcome, probe, told, write
 from asof.stores.loads import SetAside
-
-PREDICTED = "predicted"
-"""The kind of messages that carry predictions (`stores/predictions.py`)."""
+from asof.stores.predictions import PREDICTED, TABLE
 
 _GATHER = 0.001
 """Seconds for which messages that somebody waits for are gathered: one commit serves them all."""
@@ -146,7 +144,8 @@ class LiveJournal:
         Raises:
             StoreError: the journal is closed, or broke.
         """
-        layout = self._layouts[source] if source else None
+        about = TABLE if kind == PREDICTED else source
+        layout = self._layouts[about] if about else None
         text = told(payload)
         size = 100 + len(text) + (len(content) if content is not None else 0)
         with self._changed:

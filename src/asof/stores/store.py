@@ -19,12 +19,14 @@ from asof.errors import StoreError
 from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.journal import Journal
-from asof.stores.layouts import Layouts
+from asof.stores.layouts import Known, Layouts
 from asof.stores.live import LiveJournal
 from asof.stores.loads import Load, Loads, NewLoad, SetAside
 from asof.stores.lock import writer
 from asof.stores.models import Models
+from asof.stores.predictions import LAYOUT, TABLE
 from asof.stores.records import Records
+from asof.stores.sealing import Sealed, Sealing
 from asof.stores.server import refuse_beside, serve
 from asof.stores.tables import Layout, Tables
 from asof.stores.tokens import Tokens
@@ -62,6 +64,7 @@ class Store:
         self.models = Models(self._database, directory / "models")
         self._layouts = Layouts(self._database)
         self._tables = Tables(directory / "tables")
+        self._sealing = Sealing(self._database, self._layouts, self._tables)
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +88,7 @@ class Store:
         refuse_beside(self.directory)
         with self._alone(wait=wait):
             refuse_beside(self.directory)
+            self._sealing.seal(self.journal.head())  # what comes now is recorded after it
             yield
 
     @contextmanager
@@ -109,11 +113,33 @@ class Store:
         with serve(self.directory, address=address, started=started):
             with self._alone():
                 layouts = {table.name: Layout.of(table.row) for table in tables}
-                numbers = self._layouts.register(layouts)
+                numbers = self._layouts.register(layouts | {TABLE: LAYOUT})
             with LiveJournal(
                 self._database, layouts=numbers, elapsed=elapsed, within=within, call=call
             ) as journal:
                 yield journal
+
+    def seal(self, *, upto: int | None = None) -> Sealed:
+        """Move what is journalled, up to an offset (default: all), into the tables.
+
+        It may run in any process, beside a server too; a kill at any moment loses and doubles
+        nothing.
+
+        Raises:
+            StoreError: a table cannot be written; another writer held the lock for too long.
+        """
+        with self._alone():
+            head = self.journal.head()
+            return self._sealing.seal(head if upto is None else min(upto, head))
+
+    def prune(self, *, snapshot: int) -> int:
+        """Take from the journal what is sealed and lies behind a snapshot; how many messages.
+
+        Decisions stay, and of messages about rows all but the rows (LAW 8a).
+        """
+        with self._alone():
+            # The last message stays, for the head is told by it.
+            return self._sealing.prune(min(snapshot, self.journal.head() - 1))
 
     @contextmanager
     def _alone(self, *, wait: float = 300.0) -> Generator[None]:
@@ -216,28 +242,53 @@ class Store:
         self, table: Table[Any], loads: Sequence[Load], *, after: int, upto: int
     ) -> Iterator[tuple[str, pl.LazyFrame]]:
         """Rows by layout: of the tables, and of the journal after them (LAW 8a)."""
-        import polars as pl
-
+        needed = dict.fromkeys(load.layout for load in loads if load.stored)
         live = {known.layout.name: known for known in self._layouts.all(table.name)}
-        needed = {load.layout for load in loads if load.stored}
-        for name in dict.fromkeys([*(load.layout for load in loads if load.stored), *live]):
-            fresh = list[pl.DataFrame]()
+        for name in dict.fromkeys([*needed, *live]):
             if name in live:
-                begin = max(self._tables.look(table.name, name)[1], after)
-                # The journal first, then the table: what is sealed meanwhile is in both, not none.
-                read = unsealed(self._database, live[name], after=begin, upto=upto)
-                fresh = [frame for _, frame in read]
-            stored, last = self._tables.look(table.name, name)
-            if stored is not None:
-                yield name, stored
-            elif name in needed:
+                parts = self._live_parts(live[name], after=after, upto=upto)
+            else:
+                stored = self._tables.scan(table.name, name)
+                parts = [] if stored is None else [stored]
+            if not parts and name in needed:
                 raise StoreError(
                     f"The table of {table.name} is gone.",
                     found=f"no Delta table in {self.directory / 'tables' / table.name / name}",
                     mend="Restore it from a backup, or ingest into a new store.",
                 )
-            if fresh:
-                yield name, pl.concat(fresh).lazy().filter(pl.col(RECORDED) > last)
+            yield from ((name, part) for part in parts)
+
+    def _live_parts(self, known: Known, *, after: int, upto: int) -> list[pl.LazyFrame]:
+        """What a table holds of one layout, and what the journal holds after it.
+
+        The journal is read first: what is sealed meanwhile is then in both, and taken once.
+        """
+        import polars as pl
+
+        source, name = known.source, known.layout.name
+        begin = max(self._tables.look(source, name)[1], after)
+        read = unsealed(self._database, known, after=begin, upto=upto)
+        fresh = [frame.lazy() for _, frame in read]
+        stored, last = self._tables.look(source, name)
+        parts = [] if stored is None else [stored]
+        return [*parts, pl.concat(fresh).filter(pl.col(RECORDED) > last)] if fresh else parts
+
+    def predictions(self, *, offset: int | None = None, after: int = 0) -> pl.DataFrame:
+        """What was predicted, as of a journal offset (default: now), in the order of recording.
+
+        Columns are those of `stores/predictions.py`; moments are us UTC. With `after`, only what
+        was recorded after that offset.
+        """
+        import polars as pl
+
+        upto = self.journal.head() if offset is None else offset
+        with in_words("read the predictions", self.directory):
+            frames = [
+                part.filter(pl.col(RECORDED) <= upto, pl.col(RECORDED) > after).collect()
+                for known in self._layouts.all(TABLE)
+                for part in self._live_parts(known, after=after, upto=upto)
+            ]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=LAYOUT.schema)
 
     def until(self, source: str) -> int | None:
         """The moment (us UTC) up to which the label's history is known (LAW 6b), if fixed."""

@@ -31,6 +31,7 @@ _DELTA_TYPES = {
     float: "double",
     str: "string",
     datetime: "long",  # us UTC
+    list: "double",  # a list of doubles; no declared column is one
 }
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in _DELTA_TYPES}
 _KEPT_TYPES: Mapping[str, type] = {
@@ -89,17 +90,21 @@ class Layout:
 
         kinds: dict[type, pl.DataType] = {
             bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), str: pl.String(),
-            datetime: pl.Int64(),
+            datetime: pl.Int64(), list: pl.List(pl.Float64()),
         }  # fmt: skip
         return {name: kinds[kind] for name, kind in self.types.items()}
 
     def delta(self) -> Schema:
         """The same as a Delta schema; every column may hold nulls (withdrawals do)."""
         from deltalake import Field, Schema
-        from deltalake.schema import PrimitiveType
+        from deltalake.schema import ArrayType, PrimitiveType
 
+        kinds = {kind: PrimitiveType(name) for kind, name in _DELTA_TYPES.items()}
         return Schema(
-            [Field(name, PrimitiveType(_DELTA_TYPES[kind])) for name, kind in self.types.items()]
+            [
+                Field(name, ArrayType(kinds[kind]) if kind is list else kinds[kind])
+                for name, kind in self.types.items()
+            ]
         )
 
 
@@ -150,6 +155,16 @@ class Tables:
         """Whether the last commit of a table is the load with this offset."""
         table = self._open(self._directory / source / layout)
         return table is not None and table.transaction_version(_APPLICATION) == offset
+
+    def clean(self, source: str, layout: str) -> None:
+        """Remove files that a killed writer left behind without a commit."""
+        place = self._directory / source / layout
+        table = self._open(place)
+        with in_words(f"clean the table of {source}", place):
+            there = set[str]() if table is None else {Path(u).name for u in table.file_uris()}
+            for file in place.glob("*.parquet"):
+                if file.name not in there:
+                    file.unlink()
 
     def discard(self, source: str, layout: str, *, offset: int) -> None:
         """Remove the file of a load whose commit never came."""

@@ -1,4 +1,4 @@
-"""Rows that were journalled and are not in their table yet."""
+"""Rows and predictions that were journalled and are not in their table yet."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from asof.stores.database import Database
 from asof.stores.encoded import Decoder
 from asof.stores.faults import in_words
 from asof.stores.layouts import Known
+from asof.stores.predictions import TABLE, Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,12 @@ _QUERY = (
 def unsealed(
     database: Database, known: Known, *, after: int, upto: int
 ) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Rows of one layout in messages with `after < offset <= upto`, in their order, in chunks.
+    """Rows, or predictions, of one layout in messages with `after < offset <= upto`, in chunks.
 
-    Each with the offset of its last message. What was sealed and pruned meanwhile is not among
-    them: who reads the table afterwards finds it there.
+    In their order, each chunk with the offset of its last message. What was sealed and pruned
+    meanwhile is not among them: who reads the table afterwards finds it there.
     """
-    decoder = Decoder(known.layout)
+    decoder = Predictions() if known.source == TABLE else Decoder(known.layout)
     with in_words(f"read the rows of {known.source}", database.path):
         connection = database.connect()
         try:

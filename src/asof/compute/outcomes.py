@@ -20,6 +20,7 @@ from asof.declare.expressions import (
 )
 from asof.declare.labels import Label
 from asof.declare.windows import Aggregate, Span
+from asof.units import Duration
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -113,14 +114,21 @@ def _of_window(
     wait = label.constant_wait
     if not isinstance(fact, Aggregate) or wait is None:
         raise TypeError("a label of a window is an aggregate with a wait")
-    # The kernel looks from one moment at rows and at what is known: from just after the due time
-    # the window lies so much further back.
-    back = wait.microseconds + 1
-    span = Span(fact.span.name, fact.span.start - back, fact.span.stop - back)
-    seen: Expression[Any, Any] = Aggregate(fact.joined, span, fact.statistic)
+    seen = looked_back(fact, wait)
     found = answer(plan([("label", seen)]), asked.frame, due + 1, tables, own=own)
     value = _numbers(found, found.columns[0])
     return np.where(np.isnan(value), np.nan, value > 0) if label.happens else value
+
+
+def looked_back(fact: Aggregate[Any, Any], wait: Duration) -> Aggregate[Any, Any]:
+    """The window after `at` as seen from just after the due time, `wait` after its end.
+
+    The kernel looks from one moment at rows and at what is known: the window lies so much further
+    back.
+    """
+    back = wait.microseconds + 1
+    span = Span(fact.span.name, fact.span.start - back, fact.span.stop - back)
+    return Aggregate(fact.joined, span, fact.statistic)
 
 
 def _numbers(frame: pl.DataFrame, value: Expression[Any, Any] | str) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.evaluate import TICK, evaluate
+from asof.compute.plan import visible_row
 from asof.compute.schedule import moments
 from asof.compute.table import Versions
 from asof.declare.sources import Ticks
@@ -44,10 +46,27 @@ class Requests:
         return Requests(frame, self.keys, self.at[rows], self.fired[rows], self.moments)
 
 
-def requests(system: System[Any], table: Versions, start: int, stop: int) -> Requests:
-    """All requests of a system with `start <= fired < stop`, from the versions of its table."""
+Served = Mapping[str, int]
+"""By the name of a request that a server answered the moment at which it was first asked."""
+
+
+def requests(
+    system: System[Any], table: Versions, start: int, stop: int, *, served: Served | None = None
+) -> Requests:
+    """All requests of a system with `start <= fired < stop`, from the versions of its table.
+
+    What was `served` fired when the server was asked, and with the row that was known then.
+    """
     if isinstance(system.requests, Ticks):
-        return _ticks(system.requests, table, start, stop)
+        found = _ticks(system.requests, table, start, stop)
+        return _as_served(found, served, start, stop) if served else found
+    found = _fired(system, table, start, stop)
+    if not served:
+        return found
+    return _as_served(_with_rows(system, table, found, served), served, start, stop)
+
+
+def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Requests:
     at = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
     fired = np.maximum(at, table.known_from)
     # A version fires as it is taken or when its time comes, unless another has replaced it before.
@@ -72,6 +91,43 @@ def requests(system: System[Any], table: Versions, start: int, stop: int) -> Req
         frame["at_"].to_numpy(),
         frame["fired_"].to_numpy(),
         _moments(table),
+    )
+
+
+def _as_served(found: Requests, served: Served, start: int, stop: int) -> Requests:
+    """The same with the moments at which a server was asked."""
+    called = names(found)
+    moments_ = called.replace_strict(served, default=None, return_dtype=pl.Int64)
+    fired = moments_.fill_null(pl.Series(found.fired)).to_numpy()
+    moved = Requests(found.frame, found.keys, found.at, fired, found.moments)
+    kept = np.flatnonzero((fired >= start) & (fired < stop))
+    order = found.frame[kept].select(pl.arg_sort_by(pl.lit(pl.Series(fired[kept])), *found.keys))
+    return moved.take(kept[order.to_series().to_numpy()])
+
+
+def _with_rows(system: System[Any], table: Versions, found: Requests, served: Served) -> Requests:
+    """Requests that fire as declared, those that were served with the row as known then.
+
+    A server may be asked before or after the declared moment, of a row that was corrected since.
+    """
+    keys = table.table.keys
+    known = table.frame.select(keys).unique(maintain_order=True)
+    asked = Requests(known, keys, found.at[:0], found.fired[:0], found.moments)
+    at = names(asked).replace_strict(served, default=None, return_dtype=pl.Int64)
+    known = known.with_columns(at.alias("served_")).drop_nulls("served_")
+    rows = visible_row(table, list(keys), known.select(keys), known["served_"].to_numpy() + 1)
+    rows = rows[rows >= 0]
+    frame = table.frame[rows]
+    numbered = found.frame.select(keys).with_row_index("row_")
+    rest = numbered.join(frame.select(keys), on=list(keys), how="anti", maintain_order="left")
+    others = rest["row_"].to_numpy()
+    planned = frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
+    return Requests(
+        pl.concat([found.frame[others], frame]),
+        keys,
+        np.concatenate([found.at[others], planned]),
+        np.concatenate([found.fired[others], planned]),
+        found.moments,
     )
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from asof.errors import AsofError
 
@@ -51,6 +52,56 @@ def cpu() -> float:
 
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
+
+
+class Stamps(Protocol):
+    """Moments given to messages as they are taken, each later than the last (LAW 1f)."""
+
+    @property
+    def last(self) -> int:
+        """The last moment that was given."""
+        ...
+
+    def next(self) -> int:
+        """The moment of the message that is taken now."""
+        ...
+
+    def ahead(self) -> int:
+        """By how many microseconds stamps run ahead of the clock, which has fallen back."""
+        ...
+
+
+class RealStamps:
+    """Stamps by the machine's clock; where it falls back they run ahead of it."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+
+    def next(self) -> int:
+        """The moment of the message that is taken now."""
+        self.last = max(now(), self.last + 1)
+        return self.last
+
+    def ahead(self) -> int:
+        """By how many microseconds stamps run ahead of the clock."""
+        return max(0, self.last - now())
+
+
+class StreamStamps:
+    """Stamps of a rehearsal, whose clock is its stream (LAW 8c)."""
+
+    def __init__(self, last: int, tick: int) -> None:
+        self.last = last
+        self.tick = tick
+
+    def next(self) -> int:
+        """The moment of the message that is taken now: that of the tick, or just after the last."""
+        self.last = max(self.tick, self.last + 1)
+        return self.last
+
+    def ahead(self) -> int:
+        """A stream has no clock to run ahead of."""
+        return 0
 
 
 class ClockWentBack(AsofError):

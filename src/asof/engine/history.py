@@ -19,7 +19,7 @@ from asof.compute.evaluate import evaluate
 from asof.compute.matrix import Matrix, matrix
 from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
-from asof.compute.requests import Requests, requests
+from asof.compute.requests import Requests, Served, names, requests
 from asof.compute.schedule import microseconds, moment, moments
 from asof.compute.table import Versions, versions
 from asof.declare.kept import ALWAYS
@@ -58,9 +58,21 @@ class Seen:
 
 
 class History:
-    """A system over its tables. `until` is the moment up to which the tables are complete."""
+    """A system over its tables. `until` is the moment up to which the tables are complete.
 
-    def __init__(self, system: System[Any], tables: Tables, until: int) -> None:
+    `served` are the requests that a server answered, which were asked when it was asked (LAW 4b).
+    A history in which nothing is asked is an error unless it may be `empty`.
+    """
+
+    def __init__(
+        self,
+        system: System[Any],
+        tables: Tables,
+        until: int,
+        *,
+        served: Served | None = None,
+        empty: bool = False,
+    ) -> None:
         self.system = system
         self.tables = tables
         self.until = until
@@ -68,8 +80,8 @@ class History:
         asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
         self.asked = asked.name
         self._plan = plan(system.features.columns)
-        self.requests = requests(system, tables[asked.name], self._from(), until)
-        if not len(self.requests):
+        self.requests = requests(system, tables[asked.name], self._from(), until, served=served)
+        if not len(self.requests) and not empty:
             raise DataRefused(
                 f"Nothing is asked of {system.name} before its history ends, "
                 f"{moment(until):%Y-%m-%d %H:%M} UTC.",
@@ -87,6 +99,16 @@ class History:
             int(t.event_time[0]) for t in self.tables.values() if len(t) and t.event_time.any()
         ]
         return min(first, default=0) if isinstance(self.system.requests, Ticks) else ALWAYS
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each request is called."""
+        return names(self.requests).to_list()
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """By name the position of each request."""
+        return {name: i for i, name in enumerate(self.names)}
 
     @cached_property
     def serving(self) -> Seen:

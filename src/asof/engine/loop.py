@@ -10,7 +10,6 @@ import heapq
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from asof.engine.clock import ReplayedClock
 from asof.engine.messages import Message
 from asof.engine.state import State
 
@@ -26,10 +25,18 @@ class Log(Protocol):
         ...
 
 
+class Clock(Protocol):
+    """What stands at the moment of the message in hand."""
+
+    def move(self, at: int) -> int:
+        """Move on to a moment."""
+        ...
+
+
 class Loop:
     """Takes messages in the order of the law: by moment, then rank, then as they were put."""
 
-    def __init__(self, steps: Sequence[Step], log: Log, clock: ReplayedClock) -> None:
+    def __init__(self, steps: Sequence[Step], log: Log, clock: Clock) -> None:
         self.state = State()
         self._steps = steps
         self._log = log

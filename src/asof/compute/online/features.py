@@ -95,11 +95,7 @@ class OnlineFeatures:
         keys = [tuple([row[i] for i in self._keys]) for row in rows]
         for work, joins in zip(self._works, self._joins, strict=True):
             asked = [tuple(joins(row)) for row in rows]
-            told = (
-                work.ask(asked)
-                if isinstance(work, OnlineLookup)
-                else work.ask(asked, at, keys)
-            )
+            told = work.ask(asked) if isinstance(work, OnlineLookup) else work.ask(asked, at, keys)
             for whole, part in zip(facts, told, strict=True):
                 whole += part
         return [self._read(whole) for whole in facts]

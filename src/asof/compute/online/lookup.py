@@ -20,7 +20,9 @@ class OnlineLookup:
 
     def __init__(self, work: Work, places: dict[str, int]) -> None:
         self.names = tuple(work.facts)
-        self._of = [(name, fact.of) for name, fact in work.facts.items() if isinstance(fact, Lookup)]
+        self._of = [
+            (name, fact.of) for name, fact in work.facts.items() if isinstance(fact, Lookup)
+        ]
         self._own = [own for own, _ in work.joined.pairs]
         self._keys = [places[own] for own in self._own]
         self._condition = work.joined.condition

@@ -100,6 +100,10 @@ class OnlineTable:
             self._apply(heapq.heappop(coming))
         return self
 
+    def step(self) -> None:
+        """Apply the next row that waits, and no more."""
+        self._apply(heapq.heappop(self._coming))
+
     def row(self, key: Values) -> Values | None:
         """The visible version of a key, if there is one."""
         found = self._current.get(key)

@@ -71,8 +71,7 @@ class OnlineWork:
         self._time = places[str(time_of(work.joined.table.row))]
         self._edges = _edges(facts.values())
         self._words = [
-            _Numbers() if of.value_type is str else None
-            for _, of in self._inputs.values.values()
+            _Numbers() if of.value_type is str else None for _, of in self._inputs.values.values()
         ]
         self._codes = [_Numbers() for _ in self._inputs.codes]
         self._read_row = compiled(self._row_columns(), places)

@@ -1,0 +1,164 @@
+"""A row at the door of a running system, taken in microseconds where nothing is wrong with it.
+
+What is accepted here the contract's check in whole columns accepts too, as the same values; what
+is not is handed to that check, which says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asof.compute.online.table import Values
+from asof.declare.kept import ALWAYS
+from asof.declare.rows import ColumnSpec, Contract, time_of
+from asof.declare.sources import Source
+from asof.declare.tables import Table
+
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_INT64 = range(-(2**63), 2**63)
+
+Take = Callable[[Any], Any]
+"""From a JSON value to the stored one; None for a value that is null or has to be looked at."""
+
+
+def moment_of(text: str) -> int | None:
+    """Microseconds since 1970-01-01 UTC of a time with its offset (RFC 3339); None if it is none.
+
+    >>> moment_of("1970-01-01T01:00:00.5+01:00"), moment_of("1970-01-01T00:00")
+    (500000, None)
+    """
+    if _RFC3339.fullmatch(text) is None:
+        return None
+    try:
+        return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):  # the thirtieth of February
+        return None
+
+
+class Door:
+    """Takes rows of one table.
+
+    >>> import asof
+    >>> class Payment(asof.Row):
+    ...     payment_id: asof.Key[int]
+    ...     amount: asof.Col[float] = asof.col(ge=0)
+    ...     paid_at: asof.Time
+    >>> door = Door(asof.source(Payment, lag=asof.minutes(1)))
+    >>> row = {"payment_id": 1, "amount": 5, "paid_at": "1970-01-01T00:00:01Z"}
+    >>> values = door.take(row)
+    >>> values, door.available(values)
+    ((1, 5.0, 1000000), 61000000)
+    >>> door.take(row | {"amount": -1}) is None
+    True
+    """
+
+    def __init__(self, table: Table[Any]) -> None:
+        specs = table.row.columns_
+        names = [spec.name for spec in specs]
+        self.table = table
+        self.names = frozenset(names)
+        self._columns = [
+            (spec.name, _TAKES[spec.type], spec.nullable, _promise(spec)) for spec in specs
+        ]
+        self._keys = [(spec.name, _TAKES[spec.type]) for spec in specs if spec.name in table.keys]
+        self._withdrawn: int | None = None
+        self._when: int | None = None
+        self._lag = 0
+        if isinstance(table, Source):
+            when = table.available or time_of(table.row)
+            self._when = names.index(str(when))
+            self._lag = 0 if table.lag is None else table.lag.microseconds
+            if table.withdrawn is not None:
+                self._withdrawn = names.index(table.withdrawn)
+        # Uniqueness is a property of the whole that comes, not of one row.
+        self._quick = not any(spec.contract.unique for spec in specs)
+
+    def take(self, row: Mapping[str, Any]) -> Values | None:
+        """The row's stored values if it plainly keeps its contract, else None."""
+        if not self._quick or not self.names.issuperset(row):
+            return None
+        found: list[Any] = []
+        for name, take, nullable, promise in self._columns:
+            given = row.get(name)
+            if given is None:
+                if not nullable:
+                    return None
+                found.append(None)
+                continue
+            value = take(given)
+            if value is None or (promise is not None and not promise(value)):
+                return None
+            found.append(value)
+        return tuple(found)
+
+    def key(self, row: Mapping[str, Any]) -> Values | None:
+        """The key in a row as its columns have it; None where a part of it is none."""
+        found = tuple([take(row.get(name)) for name, take in self._keys])
+        return None if None in found else found
+
+    def available(self, values: Values) -> int:
+        """The declared moment from which a row is known."""
+        return ALWAYS if self._when is None else int(values[self._when]) + self._lag
+
+    def withdrawn(self, values: Values) -> bool:
+        """Whether a row says that its key is withdrawn."""
+        return self._withdrawn is not None and values[self._withdrawn] is True
+
+
+def _bool(given: Any) -> bool | None:
+    return given if given is True or given is False else None
+
+
+def _int(given: Any) -> int | None:
+    return given if type(given) is int and given in _INT64 else None
+
+
+def _float(given: Any) -> float | None:
+    if type(given) is not float and type(given) is not int:
+        return None
+    try:
+        value = float(given) + 0.0  # -0.0 becomes 0.0
+    except OverflowError:
+        return None
+    return value if value - value == 0.0 else None  # neither NaN nor infinite
+
+
+def _text(given: Any) -> str | None:
+    return given if type(given) is str else None
+
+
+def _moment(given: Any) -> int | None:
+    return moment_of(given) if type(given) is str else None
+
+
+_TAKES: Mapping[type, Take] = {
+    bool: _bool, int: _int, float: _float, str: _text, datetime: _moment,
+}  # fmt: skip
+
+
+def _promise(spec: ColumnSpec) -> Callable[[Any], bool] | None:
+    """Whether a value that is there keeps the column's contract; None where there is nothing."""
+    contract = spec.contract
+    if contract == Contract(quantum=contract.quantum, unique=contract.unique):
+        return None
+    matches = None if contract.matches is None else re.compile(contract.matches)
+
+    def kept(value: Any) -> bool:
+        return (
+            (contract.ge is None or value >= contract.ge)
+            and (contract.gt is None or value > contract.gt)
+            and (contract.le is None or value <= contract.le)
+            and (contract.lt is None or value < contract.lt)
+            and (contract.one_of is None or value in contract.one_of)
+            and (matches is None or matches.fullmatch(value) is not None)
+        )
+
+    return kept

@@ -1,0 +1,177 @@
+"""Requests as their rows come: when each fires, and with which version of its row (LAW 4)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from asof.compute.evaluate import POLARS, TICK
+from asof.compute.online.features import load
+from asof.compute.online.table import OnlineTable, Taken, Values
+from asof.compute.requests import Requests, names
+from asof.compute.scalar import compiled
+from asof.compute.schedule import moments
+from asof.compute.table import Versions
+from asof.declare.sources import Ticks
+from asof.declare.system import System
+from asof.declare.tables import Table
+
+_AHEAD = 40 * 86_400_000_000
+"""So far ahead the moments of ticks are looked up at a time; no schedule is longer."""
+
+
+class Asked(NamedTuple):
+    """A request: its name, its key, its row (the tick's moment last), when it was to be and is."""
+
+    name: str
+    key: Values
+    row: Values
+    at: int
+    fired: int
+
+
+class OnlineRequests:
+    """The requests of a system as the rows that they are about come in."""
+
+    def __init__(self, system: System[Any]) -> None:
+        requests = system.requests
+        self._ticks = requests if isinstance(requests, Ticks) else None
+        asked: Table[Any] = requests.table if isinstance(requests, Ticks) else requests
+        columns = [spec.name for spec in asked.row.columns_]
+        places = {name: i for i, name in enumerate([*columns, TICK])}
+        self._schema = {spec.name: spec for spec in asked.row.columns_}
+        self._keys = tuple(asked.keys)
+        self._key_places = [places[key] for key in self._keys]
+        self._at = compiled([("at", system.asked_at)], places)
+        self._fires: list[tuple[int, int, Values, int]] = []
+        self._put = 0
+        self._identity: dict[Values, int] = {}
+        self._fired: set[Values] = set()
+        self._tick: int | None = None
+        self.table = OnlineTable(asked, () if self._ticks is not None else (self,))
+
+    reach = None
+
+    def begin(self, stored: pl.DataFrame, moment: int, fired: Sequence[Values]) -> None:
+        """Begin as of a moment, with the keys that have fired before it."""
+        self._fires, self._identity, self._fired = [], {}, set(fired)
+        load(self.table, stored, moment)
+        self._tick = self._next_tick(moment)
+
+    def _next_tick(self, since: int) -> int | None:
+        if self._ticks is None:
+            return None
+        found = moments(self._ticks.schedule, since, since + _AHEAD)
+        return int(found[0]) if len(found) else None
+
+    # --- what is shown by the table ------------------------------------------------------------
+
+    def load(self, found: Versions, moment: int) -> None:
+        """Begin with these visible versions."""
+        del moment
+        for identity, (values, known) in enumerate(
+            zip(found.frame.rows(), found.known_from.tolist(), strict=True)
+        ):
+            self.show(identity, values, known)
+
+    def show(self, identity: int, values: Values, known_from: int) -> None:
+        """A version is visible: it fires when its time comes, unless another takes its place."""
+        key = self._key(values)
+        if key in self._fired:
+            return
+        self._identity[key] = identity
+        self._put += 1
+        at = self._at(values)[0]
+        heapq.heappush(self._fires, (max(at, known_from), self._put, key, identity))
+
+    def withdraw(self, identity: int, values: Values, moment: int) -> None:
+        """A version is not visible any more: it does not fire."""
+        del moment
+        key = self._key(values)
+        if self._identity.get(key) == identity:
+            del self._identity[key]
+
+    def _key(self, values: Values) -> Values:
+        return tuple([values[i] for i in self._key_places])
+
+    # --- asking --------------------------------------------------------------------------------
+
+    def put(self, row: Taken) -> None:
+        """Take a row of the table that requests are about."""
+        self.table.put(row)
+
+    @property
+    def next_due(self) -> int | None:
+        """The next moment at which something may fire."""
+        coming = [self.table.next_change, self._fires[0][0] if self._fires else None, self._tick]
+        return min((at for at in coming if at is not None), default=None)
+
+    def due(self, before: int) -> Iterator[Asked]:
+        """The requests that fire before a moment, in order."""
+        while True:
+            fire = self._fires[0][0] if self._fires else before
+            change = self.table.next_change
+            if self._tick is not None and self._tick <= fire and self._tick < before:
+                yield from self._ticked(self._tick)
+                self._tick = self._next_tick(self._tick + 1)
+            elif fire < before and (change is None or fire <= change):
+                yield from self._fire()
+            elif change is not None and change < before:
+                # One at a time: a row whose time has passed fires as it is taken (LAW 2a).
+                self.table.step()
+            else:
+                return
+
+    def _fire(self) -> Iterator[Asked]:
+        at, _, key, identity = heapq.heappop(self._fires)
+        if self._identity.get(key) != identity or key in self._fired:
+            return
+        row = self.table.row(key)
+        if row is None:
+            raise TypeError(f"{key} fires and is not visible")
+        self._fired.add(key)
+        yield Asked(self._name(key), key, row, self._at(row)[0], at)
+
+    def _ticked(self, tick: int) -> Iterator[Asked]:
+        self.table.advance(tick)
+        for values in sorted(self.table.rows(), key=self._key):
+            key = (*self._key(values), tick)
+            yield Asked(self._name(key), key, (*values, tick), tick, tick)
+
+    def ask(self, key: Values, moment: int) -> Asked | None:
+        """The request of a key as asked at a moment, after what is `due` by then; None: unknown.
+
+        A row that is available exactly then is handed in with the question (LAW 4a).
+        """
+        row = self.table.row(key)
+        if row is None:
+            return None
+        if self._ticks is None:
+            self._fired.add(key)
+            return Asked(self._name(key), key, row, self._at(row)[0], moment)
+        found = moments(self._ticks.schedule, moment - _AHEAD, moment + 1)
+        if not len(found):
+            return None
+        tick = int(found[-1])
+        whole = (*key, tick)
+        return Asked(self._name(whole), whole, (*row, tick), tick, moment)
+
+    def has_fired(self, key: Values) -> bool:
+        """Whether the request of a key has fired."""
+        return key in self._fired
+
+    def _name(self, key: Values) -> str:
+        """What a request is called: see `compute.requests.names`."""
+        if len(key) == 1 and type(key[0]) in (int, str):
+            return str(key[0])
+        keys = (*self._keys, TICK)[: len(key)]
+        specs = self._schema
+        times = tuple(n for n in keys if n == TICK or specs[n].type is datetime)
+        schema: Any = {n: POLARS[int if n in times else specs[n].type] for n in keys}
+        frame = pl.DataFrame([key], schema=schema, orient="row")
+        nothing: Any = ()
+        return str(names(Requests(frame, keys, nothing, nothing, times))[0])

@@ -1,0 +1,243 @@
+"""The running system without its doors: rows, requests, timers and models in, messages out.
+
+It reads no clock and writes no disk: the same messages in give the same messages out, live, in a
+rehearsal, and when a journal is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from asof.compute.evaluate import TICK
+from asof.compute.online.labels import OnlineLabels
+from asof.compute.online.requests import Asked, OnlineRequests
+from asof.compute.online.table import Taken, Values
+from asof.compute.schedule import moments
+from asof.compute.table import versions
+from asof.declare.schedules import AfterLabels, Periodic, parts_of
+from asof.declare.sources import Ticks
+from asof.declare.system import System
+from asof.engine.history import History
+from asof.engine.live.serving import LiveServing, Reply, Served
+from asof.engine.loop import Log, Loop
+from asof.engine.messages import Look, Message, Predicted, Promoted, Requested, TrainingBegan
+from asof.engine.replay import ENOUGH
+from asof.engine.state import State
+from asof.engine.steps.decide import RETRAIN, START, Decide
+from asof.units import DAY
+
+_AHEAD = 40 * DAY
+
+
+class Registry(Protocol):
+    """Where fitted models are."""
+
+    def served(self, name: str, since: int) -> Served:
+        """The model of that name, ready to predict."""
+        ...
+
+
+@dataclass
+class LiveClock:
+    """The greatest moment that a message was about; looks may be taken up late (LAW 5c)."""
+
+    at: int = -(2**63)
+
+    def move(self, at: int) -> int:
+        """Move on to a moment, never back."""
+        self.at = max(self.at, at)
+        return at
+
+
+class Core:
+    """A system as it runs. Moments are microseconds since 1970-01-01 UTC.
+
+    `train` is told of each training that begins; what becomes of it comes back through `finish`.
+    """
+
+    def __init__(
+        self,
+        system: System[Any],
+        log: Log,
+        registry: Registry,
+        train: Callable[[TrainingBegan], None],
+    ) -> None:
+        self.system = system
+        self.tables = {table.name: table for table in system.tables}
+        requests = system.requests
+        self.asked = requests.table if isinstance(requests, Ticks) else requests
+        self.serving = LiveServing(system, self.tables)
+        self.requests = OnlineRequests(system)
+        places = {spec.name: i for i, spec in enumerate(self.asked.row.columns_)}
+        self.labels = OnlineLabels(system, self.tables, places | {TICK: len(places)})
+        self._registry = registry
+        self._train = train
+        self._batch: list[Asked] = []
+        self.replies: list[Reply] = []
+        decide = Decide(system.retraining, self.labels, system.looks)
+        self.clock = LiveClock()
+        steps = [decide, self._looked, self._began, self._promoted, self._answer]
+        self.loop = Loop(steps, log, self.clock)
+        self.start: int | None = None
+        self._after_labels = any(isinstance(p, AfterLabels) for p in parts_of(system.retraining))
+
+    # --- beginning -----------------------------------------------------------------------------
+
+    def begin(
+        self,
+        stored: Mapping[str, pl.DataFrame],
+        moment: int,
+        *,
+        start: int | None = None,
+        state: State | None = None,
+        looked: int | None = None,
+    ) -> None:
+        """Begin as of a moment with the rows of all tables as the store keeps them.
+
+        `start` is when the life began, `state` what its messages so far amount to, `looked` the
+        moment of the last scheduled look that was taken.
+        """
+        self.serving.begin(stored, moment)
+        fired, ripe, pending = self._asked_before(stored, moment)
+        self.requests.begin(stored[self.asked.name], moment, fired)
+        self.labels.begin(stored, moment, ripe)
+        for asked in pending:
+            self.labels.expect(asked)
+        self.clock.move(moment)
+        if state is not None:
+            self.loop.state = state
+        self.start = start
+        if start is not None:
+            self._schedule(start if looked is None else looked, RETRAIN)
+            self._schedule(moment if looked is None else max(looked, moment - 1), "")
+
+    def _asked_before(
+        self, stored: Mapping[str, pl.DataFrame], moment: int
+    ) -> tuple[list[Values], np.ndarray[Any, np.dtype[np.int64]], list[Asked]]:
+        """Keys that fired before a moment, since when labels are known, and what has none yet."""
+        nothing = np.empty(0, dtype=np.int64)
+        if not stored[self.asked.name].height:
+            return [], nothing, []
+        tables = {name: versions(table, stored[name]) for name, table in self.tables.items()}
+        history = History(self.system, tables, moment, empty=True)
+        if not len(history):
+            return [], nothing, []
+        keys = history.requests.frame.select(history.requests.keys).rows()
+        rows = history.requests.frame.rows()
+        at, fired = history.requests.at.tolist(), history.requests.fired.tolist()
+        named = history.names
+        open_ = np.flatnonzero(history.outcomes.due >= moment).tolist()
+        pending = [Asked(named[i], keys[i], rows[i], at[i], fired[i]) for i in open_]
+        ripe = history.ripe
+        return keys, ripe[ripe < moment], pending
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def put(self, table: str, rows: Iterable[Taken]) -> None:
+        """Take rows of a table."""
+        asked = table == self.asked.name
+        for row in rows:
+            self.serving.put(table, row)
+            self.labels.put(table, row)
+            if asked:
+                self.requests.put(row)
+
+    def finish(self, message: Message) -> None:
+        """Take what became of a training: `Trained` or `TrainingFailed`."""
+        self.loop.put(message)
+
+    def ask(self, keys: Sequence[Values], moment: int) -> list[Asked | None]:
+        """The requests of some keys as asked at a moment; None where a key is not known."""
+        self.expect_due(moment + 1)
+        found = [self.requests.ask(key, moment) for key in keys]
+        return found
+
+    def expect_due(self, before: int) -> list[Asked]:
+        """The requests that fire before a moment: their labels are waited for."""
+        found = list(self.requests.due(before))
+        for asked in found:
+            self.labels.expect(asked)
+        return found
+
+    def answer(self, asked: Sequence[Asked]) -> list[Reply]:
+        """Answer requests by the model in service, through the loop."""
+        self._batch = list(asked)
+        self.replies = []
+        self.loop.put(Requested(asked[-1].fired, 0, len(asked)))
+        self.loop.run(asked[-1].fired + 1)
+        return self.replies
+
+    # --- time ----------------------------------------------------------------------------------
+
+    @property
+    def next_timer(self) -> int | None:
+        """The next moment at which something is decided, if it is known."""
+        due = self.loop.next_due
+        if self.start is None and self._startable is not None:
+            return self._startable if due is None else min(due, self._startable)
+        return due
+
+    @property
+    def _startable(self) -> int | None:
+        """The next look at which the life may begin."""
+        grid = self.system.looks.microseconds
+        return -(-self.clock.at // grid) * grid
+
+    def take(self, due: int) -> None:
+        """Take what is decided at a moment; requests that fire before it must have been taken."""
+        self.labels.advance(due)
+        if self.start is None and due == self._startable:
+            self.clock.move(due + 1)
+            if self.labels.matured(due) >= ENOUGH:
+                self.begin_life(due)
+        self.loop.run(due + 1)
+
+    def begin_life(self, at: int) -> None:
+        """Train the first model as of a moment: the life begins (LAW 7c)."""
+        self.start = at
+        self.loop.put(Look(at, START))
+        self._schedule(at, RETRAIN)
+        self._schedule(at, "")
+
+    def _schedule(self, after: int, kind: str) -> None:
+        """Put the next look of a kind into the loop, if there is one."""
+        if kind == RETRAIN:
+            found = moments(self.system.retraining, after + 1, after + _AHEAD, anchor=self.start)
+        elif self._after_labels:
+            found = moments(Periodic(self.system.looks), after + 1, after + _AHEAD)
+        else:
+            return
+        if len(found):
+            self.loop.put(Look(int(found[0]), kind))
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    def _looked(self, _state: State, message: Message) -> Iterable[Message]:
+        """After a look comes the next of its kind."""
+        if isinstance(message, Look) and message.scheduled != START:
+            self._schedule(message.at, message.scheduled)
+        return ()
+
+    def _began(self, _state: State, message: Message) -> Iterable[Message]:
+        """A training that began is somebody else's work; its end comes through `finish`."""
+        if isinstance(message, TrainingBegan):
+            self._train(message)
+        return ()
+
+    def _promoted(self, _state: State, message: Message) -> Iterable[Message]:
+        if isinstance(message, Promoted):
+            self.serving.promote(self._registry.served(message.model, message.at))
+        return ()
+
+    def _answer(self, _state: State, message: Message) -> Iterable[Message]:
+        """Answer the batch in hand."""
+        if isinstance(message, Requested):
+            self.replies = self.serving.answer(self._batch)
+            told = self.replies[-1]
+            fallback = sum(reply.fallback for reply in self.replies)
+            yield Predicted(message.at, message.first, message.last, told.model.name, fallback)

@@ -1,0 +1,379 @@
+"""The front of a running system: rows and requests are taken in, answers are given and recorded.
+
+Everything here happens on the event loop's thread: what comes is taken in the order in which it
+comes, each with a later stamp, and all that waits is answered in one turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asof.compute.online.requests import Asked
+from asof.compute.online.table import Taken, Values
+from asof.engine.clock import Stamps
+from asof.engine.live.answers import Answer, Receipt, Row, SetApart
+from asof.engine.live.core import Core
+from asof.engine.live.intake import Came, Intake
+from asof.engine.live.journalled import DECIDED, payload, predicted
+from asof.engine.live.serving import Reply
+from asof.engine.messages import Message
+from asof.errors import (
+    AsofError,
+    DataRefused,
+    Overloaded,
+    RequestRefused,
+    StoreError,
+    UsageError,
+)
+from asof.stores.live import PREDICTED, LiveJournal
+from asof.stores.predictions import encode_predictions
+from asof.stores.encoded import encode
+
+ROWS = "rows_arrived"
+_BEHIND = 60_000_000
+"""Microseconds by which stamps may run ahead of a clock that fell back (LAW 1f)."""
+
+
+@dataclass
+class Job:
+    """Requests that came together, and who waits for their answers."""
+
+    rows: Sequence[Row]
+    explain: bool
+    durable: bool
+    future: asyncio.Future[list[Answer]]
+    answers: dict[int, Answer] = field(default_factory=dict[int, Answer])
+
+    def fail(self, error: AsofError) -> None:
+        """Tell who waits that there is no answer."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass
+class Counts:
+    """What came since the start."""
+
+    rows: int = 0
+    requests: int = 0
+    answers: int = 0
+    fallback: int = 0
+    quarantined: int = 0
+    refused: int = 0
+
+
+class Front:
+    """Takes rows and requests, and answers; the part of a running system that is all speed."""
+
+    def __init__(
+        self,
+        core: Core,
+        journal: LiveJournal,
+        stamps: Stamps,
+        *,
+        queue: int,
+        backlog: int,
+        ids: Mapping[str, str],
+    ) -> None:
+        self.core = core
+        self.counts = Counts()
+        self._journal = journal
+        self._stamps = stamps
+        self._queue = queue
+        self._backlog = backlog
+        self._ids = ids
+        self._doors = {name: Intake(table) for name, table in core.tables.items()}
+        self._jobs: list[Job] = []
+        self._loop = asyncio.get_running_loop()
+        self._key_names = frozenset(core.asked.keys)
+        columns = [spec.name for spec in core.asked.row.columns_]
+        self._key_places = [columns.index(name) for name in core.asked.keys]
+        self.sampled: Callable[[Sequence[Reply], int], None] | None = None
+
+    # --- the log of the loop -------------------------------------------------------------------
+
+    def append(self, message: Message) -> None:
+        """Journal a message of the loop; answers are journalled with what they say."""
+        kind = type(message).__name__
+        if kind in DECIDED:
+            self._journal.append(kind, self._stamps.next(), payload(message, self._ids))
+
+    # --- requests ------------------------------------------------------------------------------
+
+    def submit(self, rows: Sequence[Row], *, explain: bool, durable: bool) -> Job:
+        """Let requests wait for the next turn of the loop.
+
+        Raises:
+            Overloaded: too many wait already.
+        """
+        if len(self._jobs) >= self._queue:
+            self.counts.refused += 1
+            raise Overloaded(
+                "Too many requests wait already.",
+                found=f"{len(self._jobs):,} waiting",
+                mend="Come again in a second, or start more servers.",
+            )
+        job = Job(rows, explain, durable, self._loop.create_future())
+        self._jobs.append(job)
+        self.counts.requests += len(rows)
+        return job
+
+    def held(self, rows: Sequence[Row], *, explain: bool, durable: bool) -> Job:
+        """Requests that wait for their moment, in a rehearsal."""
+        self.counts.requests += len(rows)
+        return Job(rows, explain, durable, self._loop.create_future())
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for the next turn."""
+        return len(self._jobs)
+
+    def turn(self) -> None:
+        """Answer all that waits, as of now."""
+        jobs, self._jobs = self._jobs, []
+        asked: list[Asked] = []
+        kept: list[tuple[Job, int]] = []
+        keyed = [(job, keys) for job in jobs if (keys := self._keys_of(job)) is not None]
+        if not keyed:
+            return
+        at = self._stamps.next()
+        self.pass_timers(at)
+        for job, keys in keyed:
+            found = self.core.ask(keys, at)
+            known = [one for one in found if one is not None]
+            if len(known) < len(found):
+                job.fail(_unknown(self.core, keys[found.index(None)]))
+                continue
+            asked += known
+            kept.append((job, len(known)))
+        if asked:
+            self._answer(asked, kept, at)
+
+    def pass_timers(self, until: int) -> None:
+        """Take what is decided up to a moment, included."""
+        core = self.core
+        while (due := core.next_timer) is not None and due <= until:
+            core.expect_due(due)
+            core.take(due)
+
+    def _answer(self, asked: Sequence[Asked], kept: Sequence[tuple[Job, int]], at: int) -> None:
+        try:
+            replies = self.core.answer(asked)
+        except AsofError as error:
+            for job, _ in kept:
+                job.fail(error)
+            return
+        first = 0
+        waiting: list[Job] = []
+        for job, count in kept:
+            for i, reply in enumerate(replies[first : first + count]):
+                job.answers[i] = self.told(reply, explain=job.explain)
+            first += count
+            waiting.append(job)
+        self.record(replies, at, waiting)
+
+    def record(self, replies: Sequence[Reply], at: int, jobs: Sequence[Job]) -> None:
+        """Journal answers, and give them to who waits: at once, or when they are durable."""
+        before = self._journal.offset
+        durable = [job for job in jobs if job.durable]
+
+        def recorded(error: BaseException | None) -> None:
+            for job in durable:
+                if isinstance(error, AsofError):
+                    job.fail(error)
+                else:
+                    finish(job)
+
+        self._journal.append(
+            PREDICTED,
+            at,
+            {"answers": len(replies)},
+            encode_predictions(predicted(replies, before)),
+            on_durable=recorded if durable else None,
+        )
+        self.counts.answers += len(replies)
+        self.counts.fallback += sum(reply.fallback for reply in replies)
+        for job in jobs:
+            if not job.durable:
+                finish(job)
+        if self.sampled is not None:
+            self.sampled(replies, before)
+
+    def told(self, reply: Reply, *, explain: bool) -> Answer:
+        """A reply as the door tells it."""
+        ages = {
+            name: None if newest is None else (reply.as_of - newest) / 1e6
+            for name, newest in self.core.serving.features.newest().items()
+        }
+        names = self.core.serving.features.names
+        return Answer(
+            request=reply.asked.name,
+            prediction=reply.prediction,
+            model=reply.model.id,
+            at=reply.asked.fired,
+            as_of=reply.as_of,
+            fallback=reply.fallback,
+            recorded=not self._journal.failing,
+            ages=ages,
+            features=dict(zip(names, reply.features, strict=True)) if explain else None,
+        )
+
+    def _keys_of(self, job: Job) -> list[Values] | None:
+        """The keys that a job asks about; rows that are handed in are taken first."""
+        if job.future.done():  # the client has left
+            return None
+        try:
+            return [self.key_of(row) for row in job.rows]
+        except AsofError as error:
+            job.fail(error)
+            return None
+
+    def key_of(self, row: Row) -> Values:
+        """The key that a request asks about; a row that is handed in is taken first.
+
+        Raises:
+            RequestRefused: the row breaks its contract, or names no key.
+        """
+        if row.keys() == self._key_names:
+            return self._bare_key(row)
+        table = self.core.asked
+        try:
+            came = self._doors[table.name].take([row])
+        except DataRefused as error:
+            raise RequestRefused(
+                error.what, found=error.found, mend=error.mend, where=error.where
+            ) from error
+        if came.aside:
+            raise RequestRefused(
+                f"The request breaks the contract of {table.row.__name__}.",
+                found="; ".join(came.aside[0].reasons),
+                mend="Mend the row; its columns are in /openapi.json.",
+                where=table.row.declared_,
+            )
+        values = came.good[0].values
+        key = tuple([values[i] for i in self._key_places])
+        if self.core.requests.table.row(key) != values:
+            self.apply(table.name, came)
+        return key
+
+    def _bare_key(self, row: Row) -> Values:
+        key = self._doors[self.core.asked.name].key(row)
+        if key is None:
+            raise RequestRefused(
+                f"The request names no key of {self.core.asked.name}.",
+                found=", ".join(f"{name}={value!r}" for name, value in row.items()),
+                mend="Give every column of the key a value of its type.",
+                where=self.core.asked.row.declared_,
+            )
+        return key
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def door(self, source: str) -> Intake:
+        """The door of a table.
+
+        Raises:
+            UsageError: there is no such table.
+        """
+        found = self._doors.get(source)
+        if found is None:
+            raise UsageError(
+                f"There is no source '{source}'.",
+                found=f"sources: {', '.join(sorted(self._doors))}",
+                mend="Send rows to one of these.",
+            )
+        return found
+
+    def require_room(self) -> None:
+        """Raise where rows cannot be taken now: the journal fails or lies far behind."""
+        health = self._journal.health
+        if health.failing:
+            raise StoreError(
+                "Rows cannot be made durable now.", found=health.failing,
+                mend="Make room on the disk; what was acknowledged is safe.",
+            )  # fmt: skip
+        if health.backlog > self._backlog:
+            self.counts.refused += 1
+            raise Overloaded(
+                "The journal lies behind.", found=f"{health.backlog:,} bytes wait to be written",
+                mend="Come again in a second.",
+            )  # fmt: skip
+        if self._stamps.ahead() > _BEHIND:
+            raise Overloaded(
+                "The clock fell back, and stamps have run too far ahead of it.",
+                found=f"{self._stamps.ahead() / 1e6:,.0f} s ahead",
+                mend="Set the clock right, or wait until it has caught up.",
+                retry_after=60,
+            )
+
+    def apply(
+        self,
+        source: str,
+        came: Came,
+        *,
+        moments: Sequence[int] | None = None,
+        key: str | None = None,
+        on_durable: Callable[[BaseException | None], None] | None = None,
+    ) -> int:
+        """Journal the rows of a message and let them count; the message's offset.
+
+        `moments` are those from which a rehearsal's rows are known.
+        """
+        stamp = self._stamps.next()
+        known = [
+            max(good.available if moments is None else moments[good.position], stamp)
+            for good in came.good
+        ]
+        content = encode(
+            [
+                (*good.values, at, good.available if good.available < at else None, good.withdrawn)
+                for good, at in zip(came.good, known, strict=True)
+            ],
+            None if not came.aside else [good.position for good in came.good],
+        )
+        told = {
+            "rows": len(came.good) + len(came.aside),
+            "quarantined": [[one.position, list(one.reasons)] for one in came.aside],
+        }
+        offset = self._journal.append(
+            ROWS, stamp, told, content, source=source, key=key, aside=came.aside,
+            on_durable=on_durable,
+        )  # fmt: skip
+        self.core.put(
+            source,
+            [
+                Taken(at, offset, good.position, good.values, good.withdrawn)
+                for good, at in zip(came.good, known, strict=True)
+            ],
+        )
+        self.counts.rows += len(came.good) + len(came.aside)
+        self.counts.quarantined += len(came.aside)
+        return offset
+
+
+def finish(job: Job) -> None:
+    """Give a job's answers to who waits for them."""
+    if not job.future.done():
+        job.future.set_result([job.answers[i] for i in range(len(job.answers))])
+
+
+def receipt(source: str, offset: int, told: Mapping[str, Any], *, repeated: bool) -> Receipt:
+    """What the sender of rows is told."""
+    return Receipt(
+        source,
+        offset,
+        int(told["rows"]),
+        tuple(SetApart(position, tuple(why)) for position, why in told["quarantined"]),
+        repeated=repeated,
+    )
+
+
+def _unknown(core: Core, key: Values) -> RequestRefused:
+    named = ", ".join(f"{n}={v!r}" for n, v in zip(core.asked.keys, key, strict=False))
+    return RequestRefused(
+        f"No row of {core.asked.name} with {named} is known.",
+        mend=f"Send the whole row with the request, or before it to /v1/events/{core.asked.name}.",
+    )

@@ -1,0 +1,119 @@
+"""Rows of a message at the door: taken, set apart with their reasons, or refused as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from asof.compute.contract import REASONS, check, require_most, require_volume
+from asof.compute.online.door import Door
+from asof.compute.online.table import Values
+from asof.declare.kept import AVAILABLE, POSITION, WITHDRAWN
+from asof.declare.place import nearest
+from asof.declare.tables import Table
+from asof.engine.ingest import set_aside
+from asof.engine.live.answers import Row
+from asof.errors import DataRefused
+from asof.stores.loads import SetAside
+
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True)
+class Good:
+    """A row that keeps its contract: its place in the message, values, declared availability."""
+
+    position: int
+    values: Values
+    available: int
+    withdrawn: bool
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a message brought: rows that are taken, and rows for quarantine."""
+
+    good: Sequence[Good]
+    aside: Sequence[SetAside]
+
+
+class Intake:
+    """The door of one table."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self.table = table
+        self._door = Door(table)
+        self._columns = [spec.name for spec in table.row.columns_]
+
+    def take(self, rows: Sequence[Row]) -> Came:
+        """Take the rows of a message.
+
+        Raises:
+            DataRefused: a column is not declared, a value is no value of a column, or too many
+                rows break their contract.
+        """
+        door = self._door
+        found = [door.take(row) for row in rows]
+        if None not in found and len(rows) >= self.table.min_rows:
+            return Came([self._good(i, values) for i, values in enumerate(found) if values], ())
+        return self._checked(rows)
+
+    def key(self, row: Row) -> Values | None:
+        """The key in a row, as stored; None where it has none."""
+        return self._door.key(row)
+
+    def _good(self, position: int, values: Values) -> Good:
+        door = self._door
+        return Good(position, values, door.available(values), door.withdrawn(values))
+
+    def _checked(self, rows: Sequence[Row]) -> Came:
+        """The whole contract, which says what is wrong."""
+        what = f"the message for {self.table.name}"
+        for position, row in enumerate(rows):
+            self._require_plain(position, row)
+        columns = {
+            name: pl.Series(name, [_plain(row.get(name)) for row in rows], strict=False)
+            for name in self._columns
+        }
+        frame = pl.DataFrame(columns)
+        require_volume(frame, self.table, what=what)
+        checked = check(frame, self.table, what=what)
+        require_most(self.table, checked.bad, what=what, read=checked.read)
+        good = checked.good
+        values = good.select(self._columns).rows()
+        kept = good.select(POSITION, AVAILABLE, WITHDRAWN).rows()
+        aside = checked.bad.select(*self._columns, POSITION, REASONS)
+        return Came(
+            [
+                Good(position, row, available, withdrawn)
+                for row, (position, available, withdrawn) in zip(values, kept, strict=True)
+            ],
+            set_aside(aside),
+        )
+
+    def _require_plain(self, position: int, row: Mapping[str, Any]) -> None:
+        for name, value in row.items():
+            if name not in self._columns:
+                raise DataRefused(
+                    f"Row {position} has a field '{name}', which {self.table.row.__name__} lacks.",
+                    found=f"columns: {', '.join(self._columns)}",
+                    mend=nearest(name, self._columns) or "Leave it out, or declare it.",
+                    where=self.table.row.declared_,
+                )
+            if isinstance(value, dict | list):
+                raise DataRefused(
+                    f"Row {position}: {name} is not one value.",
+                    found="an object" if isinstance(value, dict) else "a list",
+                    mend="Send true, false, a number, a text, a time as text, or null.",
+                    where=self.table.row.declared_,
+                )
+
+
+def _plain(value: Any) -> Any:
+    """A value that a column can hold beside others; an integer that is too large, as text."""
+    if type(value) is int and value not in _INT64:
+        return str(value)
+    return value

@@ -1,0 +1,100 @@
+"""What a running system says and does, in the journal: messages, rows and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from asof.engine.live.serving import Reply
+from asof.engine.messages import (
+    Deferred,
+    Look,
+    Message,
+    Promoted,
+    Trained,
+    TrainingBegan,
+    TrainingFailed,
+)
+from asof.engine.state import State
+from asof.engine.steps.decide import RETRAIN
+from asof.stores.journal import Message as Journalled
+
+DECIDED: Mapping[str, type[Message]] = {
+    kind.__name__: kind
+    for kind in (Look, TrainingBegan, Trained, TrainingFailed, Deferred, Promoted)
+}
+"""Messages of the loop that are journalled as such."""
+
+BEGAN = "life_began"
+
+
+@dataclass
+class Past:
+    """What the journal says of a life: a fold of its messages.
+
+    `ids` are the registry's by the names of the life, `looked` the last scheduled look,
+    `served` the names of the models that were promoted, with their moments, in order.
+    """
+
+    state: State = State()
+    start: int | None = None
+    looked: int | None = None
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    served: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    decisions: list[Message] = field(default_factory=list[Message])
+    last: int = -(2**63)
+
+    def take(self, one: Journalled) -> None:
+        """Fold one message of the journal."""
+        self.last = max(self.last, one.stamp)
+        if one.kind == BEGAN:
+            self.start = int(one.payload["start"])
+            return
+        kind = DECIDED.get(one.kind)
+        if kind is None:
+            return
+        names = {item.name for item in fields(kind)}
+        message = kind(**{name: one.payload[name] for name in names})
+        if (model := one.payload.get("id")) is not None:
+            self.ids[one.payload["model"]] = model
+        self.decided(message)
+
+    def decided(self, message: Message) -> None:
+        """Fold one message of the loop."""
+        self.state = self.state.after(message)
+        if isinstance(message, Look):
+            if message.scheduled == RETRAIN:
+                self.looked = message.at
+            return
+        if isinstance(message, Promoted):
+            self.served.append((message.model, message.at))
+        if type(message).__name__ in DECIDED:
+            self.decisions.append(message)
+
+
+def payload(message: Message, ids: Mapping[str, str]) -> dict[str, Any]:
+    """A message of the loop as the journal keeps it, with the registry's id of its model."""
+    told = asdict(message)
+    model = told.get("model")
+    return {**told, "id": ids[model]} if model in ids else told
+
+
+def predicted(replies: Sequence[Reply], offset: int) -> list[tuple[Any, ...]]:
+    """The predictions of a batch as the store keeps them."""
+    return [
+        (
+            reply.asked.name,
+            reply.asked.at,
+            reply.asked.fired,
+            reply.as_of,
+            offset,
+            reply.model.id,
+            reply.prediction,
+            reply.fallback,
+            "",
+            1.0,
+            reply.vector,
+        )
+        for reply in replies
+    ]

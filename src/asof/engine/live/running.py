@@ -1,0 +1,492 @@
+"""A system that runs: front, fits, sealing and checks around one core, by one clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from asof.compute.schedule import moment
+from asof.declare.system import System
+from asof.engine.admit import LIVE_FROM
+from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
+from asof.engine.history import read_tables
+from asof.engine.live.answers import Answer, Figure, Receipt, Row
+from asof.engine.live.child import Child, ChildFailed, Limits
+from asof.engine.live.core import Core
+from asof.engine.live.fit import Declared, FitAsked, FitDone, fit_as_of
+from asof.engine.live.front import Front, receipt
+from asof.engine.live.journalled import BEGAN, Past, payload
+from asof.engine.live.parity import Parity
+from asof.engine.live.serving import Served
+from asof.engine.live.stream import Stream, moments_of
+from asof.engine.messages import Message, Promoted, Trained, TrainingBegan, TrainingFailed
+from asof.engine.registry import fitted_for
+from asof.errors import AsofError, NotReady, StoreError, UsageError
+from asof.stores.live import LiveJournal
+from asof.stores.sealing import seal
+from asof.stores.store import Store
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a system runs.
+
+    `address` is where its doors are; `stream` is the moment (us UTC) at which a rehearsal's clock begins, None for the real clock;
+    `within` bounds in seconds how long an answer may be unrecorded; `queue` and `backlog` bound
+    what may wait (bodies of requests; bytes of the journal); `seal_every` is in seconds; a fit may
+    take `fit_seconds` and `fit_memory` bytes; every `check_every`-th answer is recomputed.
+    """
+
+    address: str
+    stream: int | None = None
+    within: float = 0.05
+    queue: int = 2048
+    backlog: int = 64_000_000
+    seal_every: float = 30.0
+    fit_seconds: float = 6 * 3600.0
+    fit_memory: int = 8 * 2**30
+    check_every: int = 1000
+
+
+class Running:
+    """A running system; see `asof.engine.live.answers.Live`, whose terms it keeps."""
+
+    def __init__(
+        self,
+        system: System[Any],
+        declared: Declared,
+        store: Store,
+        journal: LiveJournal,
+        settings: Settings,
+    ) -> None:
+        self.system = system
+        self._declared = declared
+        self._store = store
+        self._journal = journal
+        self._settings = settings
+        self._past = _past(store)
+        self._stamps = self._new_stamps()
+        self._ids = self._past.ids
+        self._loaded: dict[str, Served] = {}
+        self._unfit: str = ""
+        self._fits: dict[str, tuple[TrainingBegan, asyncio.Task[None]]] = {}
+        self._fitted = self._failed = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        limits = Limits(settings.fit_seconds, settings.fit_memory)
+        self._fitter = Child("fit", limits)
+        self._sealer = Child("sealing", Limits(3600.0, settings.fit_memory))
+        self._parity = Parity(declared, store.directory, self._sealer, settings.check_every)
+        self._reload = False
+        self._last_seal = ""
+        self.core = Core(system, self, self, self._begin_fit)
+        self.front = Front(
+            self.core, journal, self._stamps,
+            queue=settings.queue, backlog=settings.backlog, ids=self._ids,
+        )  # fmt: skip
+        self.front.sampled = self._parity.sample
+        self._stream = (
+            Stream(self.front, self._stamps, self._fit_due, self._fit_finished)
+            if isinstance(self._stamps, StreamStamps)
+            else None
+        )
+        self._turning = False
+
+    # --- beginning and end ---------------------------------------------------------------------
+
+    def _new_stamps(self) -> Stamps:
+        last, stream = self._past.last, self._settings.stream
+        if stream is None:
+            return RealStamps(last)
+        return StreamStamps(max(last, stream), max(last, stream))
+
+    def begin(self) -> None:
+        """Take up the life where the journal left it; nothing is lost that was acknowledged."""
+        past, at = self._past, self._now()
+        self._store.records.fix(LIVE_FROM, at)
+        self._read(at)
+        for name, since in reversed(past.served):
+            try:
+                self.core.serving.promote(replace(self._serve(name), since=since))
+            except StoreError as error:
+                self._unfit = f"{error.what} {error.found}"
+                continue
+            break
+        if past.state.training is not None:
+            trigger = past.state.training
+            self._begin_fit(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
+        if past.start is None and self.system.start is not None:
+            self._begin_life(max(at, _microseconds(self.system.start)))
+        self._run(self._keep_time())
+        self._run(self._keep_sealing())
+
+    def _read(self, at: int) -> None:
+        """Build the state from the tables and the journal after them."""
+        past = self._past
+        stored = {name: self._store.rows(table) for name, table in self.core.tables.items()}
+        self.core.begin(stored, at, start=past.start, state=past.state, looked=past.looked)
+
+    def _begin_life(self, at: int) -> None:
+        self._journal.append(BEGAN, self._stamps.next(), {"start": at})
+        self.core.begin_life(at)
+
+    async def close(self) -> None:
+        """End: what waits is answered and written, fits are ended and taken up at the next start."""
+        for task in [*self._tasks, *(task for _, task in self._fits.values())]:
+            task.cancel()
+        self._turn()
+        await asyncio.to_thread(self._fitter.close)
+        await asyncio.to_thread(self._sealer.close)
+
+    def _now(self) -> int:
+        return now() if isinstance(self._stamps, RealStamps) else self._stamps.last
+
+    def _run(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- what the core is given ----------------------------------------------------------------
+
+    def append(self, message: Message) -> None:
+        """Journal a message of the loop (the log of the core)."""
+        self.front.append(message)
+        self._past.decided(message)
+
+    def served(self, name: str, since: int) -> Served:
+        """The model of a name of this life, ready to predict (the registry of the core)."""
+        found = self._loaded.pop(name, None)
+        return replace(self._serve(name) if found is None else found, since=since)
+
+    def _serve(self, name: str) -> Served:
+        from asof.compute.runtime import runtime_for
+
+        fitted, record = fitted_for(self.system, self._store, self._ids[name])
+        return Served(name, record.id, 0, fitted, runtime_for(fitted, record.metadata))
+
+    # --- fits ----------------------------------------------------------------------------------
+
+    def _begin_fit(self, began: TrainingBegan) -> None:
+        task = asyncio.get_running_loop().create_task(self._fit(began, self._journal.offset))
+        self._fits[began.model] = (began, task)
+
+    async def _fit(self, began: TrainingBegan, offset: int) -> None:
+        asked = FitAsked(began.model, began.at, offset)
+        try:
+            await asyncio.to_thread(self._journal.flush)
+            done = await self._fitter.run(fit_as_of, self._declared, self._store.directory, asked)
+            if done.id is not None:
+                self._ids[began.model] = done.id
+                self._loaded[began.model] = await asyncio.to_thread(self._serve, began.model)
+        except (ChildFailed, StoreError) as error:
+            notes = "\n".join(getattr(error, "__notes__", []))
+            done = FitDone(None, 0, 0.0, f"{error.what} {error.found}", notes)
+        self._fits.pop(began.model, None)
+        self._told(began, done)
+
+    def _told(self, began: TrainingBegan, done: FitDone) -> None:
+        ready = began.at + self.system.training_takes.microseconds
+        at = ready if self._stream is not None else max(self._now(), ready)
+        if done.id is None:
+            self._failed += 1
+            message: Message = TrainingFailed(
+                at, began.model, began.at, done.reason, done.traceback
+            )
+        else:
+            self._fitted += 1
+            message = Trained(at, began.model, began.at, done.rows)
+        self.core.finish(message)
+        if self._stream is None:
+            self.front.pass_timers(self._now())
+
+    def _fit_due(self) -> int | None:
+        """When the first of the fits under way is due."""
+        takes = self.system.training_takes.microseconds
+        return min((began.at + takes for began, _ in self._fits.values()), default=None)
+
+    async def _fit_finished(self) -> None:
+        """Wait until the first of the fits under way has ended."""
+        await asyncio.wait(
+            [task for _, task in self._fits.values()], return_when=asyncio.FIRST_COMPLETED
+        )
+
+    # --- time ----------------------------------------------------------------------------------
+
+    async def _keep_time(self) -> None:
+        """Take what is decided when its time comes, asked or not."""
+        while self._stream is None:
+            due = self.core.next_timer
+            wait = 0.5 if due is None else min(0.5, max(0.0, (due - now()) / 1e6))
+            await asyncio.sleep(max(wait, 0.001))
+            if (due := self.core.next_timer) is not None and due <= now():
+                self.front.pass_timers(now())
+            self.core.expect_due(now())
+            if self._reload and not self._journal.failing:
+                self._reload = False
+                self._read(self._stamps.next())
+
+    async def _keep_sealing(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.seal_every)
+            try:
+                await self._sealer.run(seal_store, self._declared, self._store.directory)
+                self._last_seal = ""
+            except ChildFailed as error:
+                self._last_seal = f"{error.what} {error.found}"
+            await self._parity.check()
+
+    # --- the doors -----------------------------------------------------------------------------
+
+    async def predict(
+        self, rows: Sequence[Row], *, explain: bool = False, durable: bool = False
+    ) -> Sequence[Answer]:
+        """Answer requests; see `Live.predict`."""
+        if self._stream is not None:
+            return await self._predict_in_stream(rows, explain=explain, durable=durable)
+        job = self.front.submit(rows, explain=explain, durable=durable)
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
+        return await job.future
+
+    def _turn(self) -> None:
+        self._turning = False
+        self.front.turn()
+
+    async def _predict_in_stream(
+        self, rows: Sequence[Row], *, explain: bool, durable: bool
+    ) -> Sequence[Answer]:
+        if self._stream is None:
+            raise TypeError("no stream")
+        job = self.front.held(rows, explain=explain, durable=durable)
+        self._stream.hold(job, [self.front.key_of(row) for row in rows])
+        await self._stream.came()
+        return await job.future
+
+    async def take(self, source: str, rows: Sequence[Row], *, key: str | None = None) -> Receipt:
+        """Take rows of a source; see `Live.take`."""
+        door = self.front.door(source)
+        if key is not None and (known := await self._known(source, key)) is not None:
+            return known
+        self.front.require_room()
+        moments: Sequence[int] | None = None
+        if self._stream is not None:
+            rows, moments = moments_of(rows)
+        came = door.take(rows)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        offset = self.front.apply(
+            source, came, moments=moments, key=key, on_durable=self._settled(durable)
+        )
+        await durable
+        if self._stream is not None:
+            await self._stream.came()
+        told = {
+            "rows": len(came.good) + len(came.aside),
+            "quarantined": [(one.position, one.reasons) for one in came.aside],
+        }
+        return receipt(source, offset, told, repeated=False)
+
+    def _settled(self, waits: asyncio.Future[None]) -> Any:
+        """Tell who waits that a message is durable, or that it is refused."""
+
+        def settle(error: BaseException | None) -> None:
+            if error is not None:
+                self._reload = True  # rows that are not durable must not count
+            if waits.done():
+                return
+            if error is None:
+                waits.set_result(None)
+            else:
+                waits.set_exception(error)
+
+        return settle
+
+    async def _known(self, source: str, key: str) -> Receipt | None:
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        found = self._journal.known(source, key, self._settled(durable))
+        if found is None:
+            return None
+        if not found.durable:
+            await durable
+        return receipt(source, found.offset, found.payload, repeated=True)
+
+    async def tick(self, at: int, *, rows: int, requests: int) -> None:
+        """Move a rehearsal's clock; see `Live.tick`."""
+        if self._stream is None:
+            raise UsageError(
+                "The system runs by the real clock, which nobody moves.",
+                mend="Start it with --rehearsal to move its clock.",
+            )
+        if self.core.start is None:
+            self._begin_life(self._stream.at)
+        await self._stream.tick(at, rows=rows, requests=requests)
+
+    async def promote(self, model: str, reason: str) -> None:
+        """Put a model of the registry into service by hand."""
+        fitted, record = await asyncio.to_thread(fitted_for, self.system, self._store, model)
+        del fitted
+        name = next((n for n, known in self._ids.items() if known == record.id), None)
+        if name is None:
+            name = f"{record.metadata['name']}-{record.id[:6]}"
+            self._ids[name] = record.id
+        self._by_hand(name, f"promoted by hand{f': {reason}' if reason else ''}")
+
+    async def rollback(self, reason: str) -> None:
+        """Put the model that served before into service again."""
+        served = [name for name, _ in self._past.served]
+        if len(served) < 2:
+            raise UsageError(
+                "There is no model to roll back to.",
+                found=f"models that have served: {', '.join(served) or 'none'}",
+            )
+        words = f"rolled back by hand from {served[-1]}{f': {reason}' if reason else ''}"
+        self._by_hand(served[-2], words)
+
+    def _by_hand(self, name: str, reason: str) -> None:
+        at = self._stamps.next()
+        self.core.finish(Promoted(at, name, reason))
+        self.front.pass_timers(at)
+
+    # --- what is told --------------------------------------------------------------------------
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether requests are answered and recorded; see `Live.ready`."""
+        if self.core.serving.model is None:
+            return False, "no model is in service yet"
+        if self._unfit:
+            return False, self._unfit
+        if failing := self._journal.failing:
+            return False, f"answers are not recorded: {failing}"
+        return True, ""
+
+    def status(self) -> Mapping[str, Any]:
+        """How the system does, in figures; see `Live.status`."""
+        ready, why = self.ready()
+        model = self.core.serving.model
+        health = self._journal.health
+        labels = self.core.labels
+        return {
+            "system": self.system.name,
+            "fingerprint": self.system.fingerprint,
+            "ready": ready,
+            "reason": why,
+            "clock": "stream" if self._stream is not None else "real",
+            "now": _told(self._now()),
+            "stamps_ahead_seconds": self._stamps.ahead() / 1e6,
+            "life_began": None if self.core.start is None else _told(self.core.start),
+            "model": None if model is None else model.id,
+            "model_name": None if model is None else model.name,
+            "model_since": None if model is None else _told(model.since),
+            "runtime": None if model is None else model.runtime.kind,
+            "models": dict(self._ids),
+            "training": self.core.loop.state.training is not None,
+            "next_decision": _maybe(self.core.next_timer),
+            "labels": {
+                "mature": labels.matured(self.core.clock.at), "waiting": labels.waiting,
+            },
+            "counts": asdict(self.front.counts),
+            "journal": {
+                "offset": health.offset, "durable": health.durable, "backlog": health.backlog,
+                "lag_seconds": health.lag, "failing": health.failing, "lost": health.lost,
+            },
+            "sealing": self._last_seal,
+            "parity": self._parity.told(),
+        }  # fmt: skip
+
+    def figures(self) -> Sequence[Figure]:
+        """What only the engine can count; see `Live.figures`."""
+        health, parity = self._journal.health, self._parity
+        labels = self.core.labels
+        return [
+            Figure("journal_lag_seconds", "Age of the oldest message not durable.", health.lag),
+            Figure("journal_backlog_bytes", "Bytes that wait to be durable.", health.backlog),
+            Figure("answers_lost_total", "Answers never recorded.", health.lost, grows=True),
+            Figure("fits_total", "Fits that ended.", self._fitted, True, {"outcome": "fitted"}),
+            Figure("fits_total", "Fits that ended.", self._failed, True, {"outcome": "failed"}),
+            Figure("labels_waiting", "Requests whose label is not due.", labels.waiting),
+            Figure("parity_checked_total", "Answers recomputed.", parity.checked, grows=True),
+            Figure("parity_differences_total", "Those that differ.", parity.differing, grows=True),
+            Figure("decisions_total", "Decisions.", len(self._past.decisions), grows=True),
+            *self._ages(),
+        ]
+
+    def _ages(self) -> list[Figure]:
+        at = self._now()
+        return [
+            Figure(
+                "feature_age_seconds", "Age of the newest row that features see.",
+                (at - newest) / 1e6, labels={"source": name},
+            )
+            for name, newest in self.core.serving.features.newest().items()
+            if newest is not None
+        ]  # fmt: skip
+
+    def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:
+        """The last decisions, oldest first."""
+        return [
+            {"at": _told(one.at), "kind": type(one).__name__, **payload(one, self._ids)}
+            | {"at": _told(one.at)}
+            for one in self._past.decisions[-last:]
+        ]
+
+
+@contextlib.asynccontextmanager
+async def running(
+    system: System[Any], declared: Declared, directory: Path, settings: Settings
+) -> AsyncGenerator[Running]:
+    """Run a system on its stores until the block ends.
+
+    Raises:
+        StoreError: another server runs on the stores, or they cannot be written.
+    """
+    loop = asyncio.get_running_loop()
+    with Store(directory) as store:
+        with store.live(
+            system.tables,
+            address=settings.address,
+            started=now(),
+            elapsed=elapsed,
+            within=settings.within,
+            call=loop.call_soon_threadsafe,
+        ) as journal:
+            live = Running(system, declared, store, journal, settings)
+            live.begin()
+            try:
+                yield live
+            finally:
+                await live.close()
+                await asyncio.to_thread(journal.flush)
+
+
+def seal_store(declared: Declared, directory: Path) -> None:
+    """Move what is journalled into the tables, in a process of its own."""
+    system = declared()
+    with Store(directory) as store:
+        seal(store, system.tables)
+
+
+def _past(store: Store) -> Past:
+    past = Past()
+    for one in store.journal.read():
+        past.take(one)
+    return past
+
+
+def _microseconds(at: Any) -> int:
+    from asof.compute.schedule import microseconds
+
+    return microseconds(at)
+
+
+def _told(at: int) -> str:
+    return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _maybe(at: int | None) -> str | None:
+    return None if at is None else _told(at)
+
+
+__all__ = ["AsofError", "NotReady", "Running", "Settings", "read_tables", "running"]

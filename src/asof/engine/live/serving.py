@@ -1,0 +1,202 @@
+"""Serving live: which moment, which row and which model answer a request (LAW 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.compute.estimator import Fitted
+from asof.compute.evaluate import TICK
+from asof.compute.online.features import OnlineFeatures, load
+from asof.compute.online.requests import Asked
+from asof.compute.online.table import OnlineTable, Taken, Values
+from asof.compute.scalar import compiled, vector
+from asof.compute.schedule import moments
+from asof.declare.kept import ALWAYS
+from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
+from asof.declare.sources import Ticks
+from asof.declare.system import System
+from asof.declare.tables import Table
+from asof.errors import NotReady
+
+if TYPE_CHECKING:
+    from asof.compute.runtime import Runtime
+
+_LONGEST = 40 * 86_400_000_000
+"""No schedule is longer than a month: so far back there is a refresh before any request."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model in service: its name in the life, its id in the registry, how it predicts.
+
+    `since` is the moment of its promotion.
+    """
+
+    name: str
+    id: str
+    since: int
+    fitted: Fitted
+    runtime: Runtime
+
+
+class Reply(NamedTuple):
+    """The answer to a request, with the values of its features in the order of the model."""
+
+    asked: Asked
+    as_of: int
+    prediction: float
+    model: Served
+    fallback: bool
+    features: list[Any]
+    vector: list[float]
+
+
+class Refreshes:
+    """The last refresh that was ready when a request was asked (LAW 5a)."""
+
+    def __init__(self, serving: BatchFeatures | BatchPredictions) -> None:
+        self._schedule = serving.schedule
+        self._takes = serving.takes.microseconds
+        self._known: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._upto: int | None = None
+
+    def last(self, at: int) -> int:
+        """The moment of that refresh."""
+        if self._upto is None or at >= self._upto:
+            self._upto = at + _LONGEST
+            self._known = moments(self._schedule, at - 2 * _LONGEST, self._upto)
+        place = int(np.searchsorted(self._known + self._takes, at, side="right")) - 1
+        return int(self._known[place]) if place >= 0 else ALWAYS
+
+
+class LiveServing:
+    """Answers requests in the declared mode, from rows as they come and models as they are put.
+
+    Moments of requests must not decrease.
+    """
+
+    def __init__(self, system: System[Any], tables: Mapping[str, Table[Any]]) -> None:
+        requests = system.requests
+        asked = requests.table if isinstance(requests, Ticks) else requests
+        ticks = isinstance(requests, Ticks)
+        self.features = OnlineFeatures(system.features.columns, tables, asked.name, ticks=ticks)
+        self._serving: Serving = system.serving
+        self._asked = asked.name
+        self._refreshes = None if isinstance(self._serving, Online) else Refreshes(self._serving)
+        names = [spec.name for spec in asked.row.columns_]
+        places = {name: i for i, name in enumerate([*names, TICK])}
+        self._planned = compiled([("at", system.asked_at)], places)
+        # Batch predictions know a request by its row as it was at the run.
+        self._candidates = OnlineTable(asked, ())
+        self._models: list[Served] = []
+        self._vectors: dict[str, Callable[[Sequence[Any]], list[float]]] = {}
+
+    def begin(self, stored: Mapping[str, pl.DataFrame], moment: int) -> None:
+        """Begin with the rows of all tables, for requests from a moment on."""
+        as_of = self._as_of(moment)
+        self.features.load(stored, as_of)
+        if isinstance(self._serving, BatchPredictions):
+            load(self._candidates, stored[self._asked], as_of)
+
+    def put(self, table: str, row: Taken) -> None:
+        """Take a row of a table."""
+        self.features.put(table, row)
+        if table == self._asked and isinstance(self._serving, BatchPredictions):
+            self._candidates.put(row)
+
+    def promote(self, model: Served) -> None:
+        """Answer with a model from the next request, or the next run, on."""
+        self._models.append(model)
+        fitted = model.fitted
+        self._vectors[model.name] = vector(fitted.names, fitted.categories, self.features.names)
+        if not isinstance(self._serving, BatchPredictions):
+            self._models = self._models[-1:]
+
+    @property
+    def model(self) -> Served | None:
+        """The model in service, if any."""
+        return self._models[-1] if self._models else None
+
+    def _as_of(self, fired: int) -> int:
+        return fired if self._refreshes is None else self._refreshes.last(fired)
+
+    def answer(self, asked: Sequence[Asked]) -> list[Reply]:
+        """Answer requests in the order of their moments.
+
+        Raises:
+            NotReady: no model was ever put into service.
+            EstimatorError: the estimator failed.
+        """
+        if not self._models:
+            raise NotReady(
+                "No model is in service yet.",
+                mend="Wait for the first training; asof status says what it waits for.",
+            )
+        as_of = [self._as_of(one.fired) for one in asked]
+        rows, covered = self._rows(asked, as_of)
+        told = self.features.ask(rows, as_of)
+        models = [self._model_at(at) for at in as_of]
+        replies: list[Reply] = []
+        for i, one in enumerate(asked):
+            model, known = models[i]
+            doubles = self._vectors[model.name](told[i])
+            replies.append(
+                Reply(one, as_of[i], np.nan, model, not (known and covered[i]), told[i], doubles)
+            )
+        return self._predicted(replies)
+
+    def _predicted(self, replies: list[Reply]) -> list[Reply]:
+        """The same with their predictions, model by model."""
+        found = [self._otherwise(reply.model) for reply in replies]
+        by_model: dict[str, list[int]] = {}
+        for i, reply in enumerate(replies):
+            if not reply.fallback:
+                by_model.setdefault(reply.model.name, []).append(i)
+        for rows in by_model.values():
+            runtime = replies[rows[0]].model.runtime
+            if len(rows) == 1:
+                found[rows[0]] = runtime.predict_one(np.array(replies[rows[0]].vector))
+            else:
+                values = np.array([replies[i].vector for i in rows])
+                for i, prediction in zip(rows, runtime.predict(values).tolist(), strict=True):
+                    found[i] = prediction
+        return [
+            reply._replace(prediction=prediction)
+            for reply, prediction in zip(replies, found, strict=True)
+        ]
+
+    def _otherwise(self, model: Served) -> float:
+        declared = self._serving.otherwise if isinstance(self._serving, BatchPredictions) else None
+        return model.fitted.training_mean if declared is None else declared
+
+    def _rows(
+        self, asked: Sequence[Asked], as_of: Sequence[int]
+    ) -> tuple[list[Values], list[bool]]:
+        """The rows as the run knew them, and whether it predicted them."""
+        serving = self._serving
+        if not isinstance(serving, BatchPredictions):
+            return [one.row for one in asked], [True] * len(asked)
+        rows: list[Values] = []
+        covered: list[bool] = []
+        for one, at in zip(asked, as_of, strict=True):
+            width = len(self._candidates.table.keys)
+            known = self._candidates.advance(at).row(one.key[:width])
+            tick = one.row[-1:] if len(one.key) > width else ()
+            row = one.row if known is None else known + tick
+            planned = int(self._planned(row)[0])
+            rows.append(row)
+            covered.append(known is not None and at <= planned < at + serving.ahead.microseconds)
+        return rows, covered
+
+    def _model_at(self, as_of: int) -> tuple[Served, bool]:
+        """The model that answers: the one in service, or that of the run; whether it was one."""
+        if not isinstance(self._serving, BatchPredictions):
+            return self._models[-1], True
+        served = [model for model in self._models if model.since <= as_of]
+        return (served[-1], True) if served else (self._models[0], False)

@@ -1,0 +1,151 @@
+"""A rehearsal: the clock is the stream, which moves it tick by tick (LAW 8c).
+
+Between two ticks rows and requests come in any order and over any number of connections. A tick
+says how many have come before it, waits for them, and then everything up to it happens in order:
+requests are answered at the moment at which their row fires, looks are taken, and a model that is
+due is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from asof.compute.online.requests import Asked
+from asof.compute.online.table import Values
+from asof.engine.clock import StreamStamps
+from asof.engine.live.answers import Row
+from asof.engine.live.front import Front, Job
+from asof.errors import AsofError, RequestRefused, UsageError
+
+AVAILABLE_AT = "available_at_"
+"""In a rehearsal a row may say from when it is known, in microseconds: its stamp comes from it."""
+
+
+class Stream:
+    """Drives a front by ticks.
+
+    `due` gives the first moment at which a fit under way is due, `finished` waits for it.
+    """
+
+    def __init__(
+        self,
+        front: Front,
+        stamps: StreamStamps,
+        due: Callable[[], int | None],
+        finished: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._front = front
+        self._stamps = stamps
+        self._due = due
+        self._finished = finished
+        self._held: dict[Values, list[tuple[Job, int]]] = {}
+        self._came = asyncio.Condition()
+        self._ticking = asyncio.Lock()
+
+    @property
+    def at(self) -> int:
+        """The moment at which the clock stands."""
+        return self._stamps.tick
+
+    async def came(self) -> None:
+        """Tell a tick that waits that something came."""
+        async with self._came:
+            self._came.notify_all()
+
+    def hold(self, job: Job, keys: Sequence[Values]) -> None:
+        """Keep the requests of a job until their rows fire."""
+        for i, key in enumerate(keys):
+            self._held.setdefault(key, []).append((job, i))
+
+    async def tick(self, at: int, *, rows: int, requests: int) -> None:
+        """Move the clock to `at`, once so many rows and requests have come in all."""
+        if at < self._stamps.tick:
+            raise UsageError(
+                "A tick is earlier than the one before it.", found=f"{at} < {self._stamps.tick}",
+                mend="Ticks move on: send them in the order of their moments.",
+            )  # fmt: skip
+        async with self._ticking:
+            counts = self._front.counts
+            async with self._came:
+                await self._came.wait_for(
+                    lambda: counts.rows >= rows and counts.requests >= requests
+                )
+            await self._advance(at)
+            self._stamps.tick = at
+            self._left(at)
+
+    async def _advance(self, at: int) -> None:
+        core = self._front.core
+        while True:
+            timer, fitted = core.next_timer, self._due()
+            coming = [moment for moment in (timer, fitted) if moment is not None and moment <= at]
+            limit = min([at, *coming])
+            self._answer(core.expect_due(limit))
+            if not coming:
+                return
+            if fitted is not None and fitted == limit:
+                await self._finished()
+                continue
+            core.take(limit)
+
+    def _answer(self, asked: Sequence[Asked]) -> None:
+        """Answer those of the requests that fired for which somebody waits."""
+        wanted = [one for one in asked if self._key(one) in self._held]
+        if wanted:
+            self._reply(wanted)
+
+    def _key(self, asked: Asked) -> Values:
+        """The key of the asked row, without the moment of a tick."""
+        return asked.key[: len(self._front.core.asked.keys)]
+
+    def _reply(self, wanted: Sequence[Asked]) -> None:
+        waiting = [self._held.pop(self._key(one)) for one in wanted]
+        try:
+            replies = self._front.core.answer(wanted)
+        except AsofError as error:
+            for jobs in waiting:
+                for job, _ in jobs:
+                    job.fail(error)
+            return
+        whole: list[Job] = []
+        for reply, jobs in zip(replies, waiting, strict=True):
+            for job, i in jobs:
+                job.answers[i] = self._front.told(reply, explain=job.explain)
+                if len(job.answers) == len(job.rows):
+                    whole.append(job)
+        self._front.record(replies, self._stamps.next(), whole)
+
+    def _left(self, at: int) -> None:
+        """What is asked again is answered as of the tick; what nobody knows is refused."""
+        core = self._front.core
+        again: list[Asked] = []
+        for key in [key for key in self._held if core.requests.has_fired(key)]:
+            found = core.requests.ask(key, at)
+            if found is not None:
+                again.append(found)
+        if again:
+            self._reply(again)
+        for key in [key for key in self._held if core.requests.table.row(key) is None]:
+            for job, _ in self._held.pop(key):
+                job.fail(
+                    RequestRefused(
+                        f"No row of {core.asked.name} with the key {key} is known by the tick.",
+                        mend="Send its row before the tick at which it is asked.",
+                    )
+                )
+
+
+def moments_of(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[int] | None]:
+    """Rows of a rehearsal without the moments from which they are known, and these moments."""
+    if not rows or AVAILABLE_AT not in rows[0]:
+        return [dict(row) for row in rows], None
+    bare = [{name: row[name] for name in row if name != AVAILABLE_AT} for row in rows]
+    given = [row.get(AVAILABLE_AT) for row in rows]
+    if any(type(moment) is not int for moment in given):
+        raise UsageError(
+            f"Either all rows of a message say their {AVAILABLE_AT}, or none does.",
+            found=f"{sum(type(moment) is not int for moment in given)} of {len(rows)} do not",
+        )
+    return bare, [int(moment) for moment in given if moment is not None]

@@ -1,0 +1,167 @@
+"""A system that runs row by row does what its replay does: features, requests, labels, decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from shops import Shop
+
+from asof.compute.estimator import predict
+from asof.compute.matrix import Matrix
+from asof.compute.online.table import Taken
+from asof.compute.table import versions
+from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
+from asof.engine.fitting import fit_one
+from asof.engine.history import History
+from asof.engine.kept import training
+from asof.engine.live.core import Core
+from asof.engine.live.serving import LiveServing, Served
+from asof.engine.messages import MessageLog, Predicted, Requested, Trained, TrainingBegan
+from asof.engine.replay import replay
+from asof.compute.online.requests import Asked
+
+
+def history(shop: Shop, name: str) -> History:
+    system = shop.systems[name]
+    tables = {t.name: versions(t, shop.stored[t.name]) for t in system.tables}
+    return shop.history(name, tables)
+
+
+def taken(table: Any, stored: pl.DataFrame) -> list[Taken]:
+    columns = [spec.name for spec in table.row.columns_]
+    kept = stored.select(AVAILABLE, RECORDED, POSITION, WITHDRAWN).rows()
+    return [
+        Taken(available, recorded, position, values, withdrawn)
+        for (available, recorded, position, withdrawn), values in zip(
+            kept, stored.select(columns).rows(), strict=True
+        )
+    ]
+
+
+def asked_of(of: History) -> list[Asked]:
+    found = of.requests
+    rows, keys = found.frame.rows(), found.frame.select(found.keys).rows()
+    at, fired = found.at.tolist(), found.fired.tolist()
+    return [Asked(of.names[i], keys[i], rows[i], at[i], fired[i]) for i in range(len(rows))]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.9])
+def test_features_of_rows_that_come_are_those_of_the_tables(
+    shop: Shop, name: str, share: float
+) -> None:
+    of = history(shop, name)
+    system = of.system
+    asked = asked_of(of)
+    first = int(share * len(asked))
+    begun = asked[first].fired
+    serving = LiveServing(system, {t.name: t for t in system.tables})
+    early = {t: f.filter(pl.col(AVAILABLE) < begun) for t, f in shop.stored.items()}
+    serving.begin(early if share else shop.stored, begun)
+    if share:
+        for table in system.tables:
+            for row in taken(table, shop.stored[table.name].filter(pl.col(AVAILABLE) >= begun)):
+                serving.put(table.name, row)
+    seen = of.serving
+    wanted = seen.features[first:].rows()
+    for start in range(first, len(asked), 7):
+        batch = asked[start : start + 7]
+        as_of = [serving._as_of(one.fired) for one in batch]
+        assert as_of == seen.as_of[start : start + 7].tolist()
+        rows, covered = serving._rows(batch, as_of)
+        assert covered == seen.covered[start : start + 7].tolist()
+        told = serving.features.ask(rows, as_of)
+        for i, values in enumerate(told):
+            if covered[i]:
+                assert tuple(values) == wanted[start + i - first], (batch[i].name, as_of[i])
+
+
+class Plain:
+    """The estimator as it is."""
+
+    def __init__(self, fitted: Any) -> None:
+        self._fitted = fitted
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        fitted = self._fitted
+        return predict(fitted, Matrix(fitted.names, values, fitted.categories))
+
+    def predict_one(self, values: np.ndarray) -> float:
+        return float(self.predict(values[None, :])[0])
+
+
+class Life:
+    """A core whose fits are made at once, from the history as of their trigger."""
+
+    def __init__(self, of: History, start: int) -> None:
+        self.of = of
+        self.fits: dict[str, Any] = {}
+        self.log = MessageLog()
+        self.pending: list[TrainingBegan] = []
+        self.core = Core(of.system, self.log, self, self.pending.append)
+        self.answers: dict[str, float] = {}
+        self.models: dict[str, str] = {}
+
+    def served(self, name: str, since: int) -> Served:
+        fitted = self.fits[name].fitted
+        return Served(name, name, since, fitted, Plain(fitted))
+
+    def advance(self, at: int) -> None:
+        """As a rehearsal's tick does, but for waiting."""
+        takes = self.of.system.training_takes.microseconds
+        while True:
+            timer = self.core.next_timer
+            due = self.pending[0].at + takes if self.pending else None
+            coming = [m for m in (timer, due) if m is not None and m <= at]
+            limit = min([at, *coming])
+            fired = self.core.expect_due(limit)
+            if fired and self.core.serving.model is not None:
+                for reply in self.core.answer(fired):
+                    self.answers[reply.asked.name] = reply.prediction
+                    self.models[reply.asked.name] = reply.model.name
+            if not coming:
+                return
+            if due is not None and due == limit:
+                began = self.pending.pop(0)
+                one = training(self.of, began.at)
+                fit = fit_one(one.model, one.seen, one.rows, one.label, one.task, began.at)
+                self.fits[began.model] = fit
+                assert fit.fitted is not None, fit.reason
+                self.core.finish(Trained(due, began.model, began.at, fit.rows))
+                continue
+            self.core.take(limit)
+
+
+@pytest.mark.parametrize("ticks", [1, 40])
+def test_a_life_that_runs_is_the_life_that_is_replayed(shop: Shop, name: str, ticks: int) -> None:
+    of = history(shop, name)
+    whole = replay(of, workers=1)
+    begun = whole.start
+    life = Life(of, begun)
+    early = {t: f.filter(pl.col(AVAILABLE) < begun) for t, f in shop.stored.items()}
+    life.core.begin(early, begun)
+    life.core.begin_life(begun)
+    end = int(of.requests.fired[-1]) + 1
+    moments = np.linspace(begun, end, ticks + 1).astype(np.int64)[1:].tolist()
+    rows = {t.name: taken(t, shop.stored[t.name]) for t in of.system.tables}
+    for first, last in zip([begun, *moments], moments, strict=False):
+        for table, coming in rows.items():
+            life.core.put(table, [row for row in coming if first <= row.available_at < last])
+        life.advance(last)
+    wanted = {
+        of.names[i]: whole.predictions[i]
+        for i in range(whole.first, whole.last)
+        if whole.models[i] >= 0
+    }
+    assert set(life.answers) == set(wanted)
+    apart = [abs(life.answers[n] - wanted[n]) for n in wanted]
+    assert max(apart) <= 1e-9
+    at = {of.names[i]: i for i in range(len(of))}
+    assert life.models == {n: f"m{whole.models[at[n]]}" for n in wanted}
+    assert decided(life.log) == decided(whole.log)
+
+
+def decided(log: MessageLog) -> list[Any]:
+    return [m for m in log.messages if not isinstance(m, Requested | Predicted)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 
 import polars as pl
@@ -15,8 +14,7 @@ import asof
 from asof.declare.kept import RECORDED
 from asof.errors import StoreError
 from asof.stores.encoded import encode
-from asof.stores.predictions import PREDICTED, Prediction
-from asof.stores.predictions import encode as encode_predictions
+from asof.stores.predictions import PREDICTED, Prediction, encode_predictions
 from asof.stores.store import Store
 from asof.stores.tables import Layout
 
@@ -44,8 +42,7 @@ def visit(journal, page, at=10):
 
 
 def prediction(request, *features, offset=0):
-    vector = struct.pack(f"<{len(features)}d", *features)
-    return Prediction(request, 1, 2, 3, offset, "m", 0.25, False, None, None, vector)
+    return Prediction(request, 1, 2, 3, offset, "m", 0.25, False, None, None, features)
 
 
 def table(store, source="reading", row=None, shop=None):

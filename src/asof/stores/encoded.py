@@ -66,7 +66,7 @@ class Decoder:
         import polars as pl
 
         schema = self._layout.schema
-        with _collector_paused():
+        with collector_paused():
             frames = [self._decoded(part) for part in parts(messages)]
         return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
 
@@ -133,7 +133,7 @@ def parts(messages: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
 
 
 @contextmanager
-def _collector_paused() -> Generator[None]:
+def collector_paused() -> Generator[None]:
     """Without the search for cycles, which goes through every new row and finds none."""
     paused = gc.isenabled()
     gc.disable()

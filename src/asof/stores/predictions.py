@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 
 from asof.declare.kept import POSITION, RECORDED
-from asof.stores.encoded import Encoded, decoded, parts
+from asof.stores.encoded import Encoded, collector_paused, decoded, parts
 from asof.stores.tables import Layout
 
 if TYPE_CHECKING:
@@ -22,13 +24,13 @@ TABLE = "predictions_"
 """The name of their table; no source has a name like it."""
 
 
-class Prediction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Prediction(NamedTuple):
     """One answer. Moments are us UTC.
 
     `at` is the moment that the request was declared to be about, `fired` that of the answer,
     `as_of` that of its features, `offset` the last of the journal that it could see. `model` is ""
     where a fallback was given without one; `arm` and `propensity` are those of a rollout.
-    `features` are doubles, NaN where missing: `vector.tobytes()`.
+    `features` are doubles, NaN where missing.
     """
 
     request: str
@@ -41,7 +43,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fallback: bool
     arm: str | None
     propensity: float | None
-    features: bytes
+    features: Sequence[float]
 
 
 LAYOUT = Layout(
@@ -63,13 +65,15 @@ LAYOUT = Layout(
 )
 """The columns of the table; `recorded_` is the offset of the message."""
 
-_NAMES = list(LAYOUT.types)[:10]
+_Row: TypeAlias = tuple[
+    str, int, int, int, int, str, float, bool, str | None, float | None, list[float]
+]
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[list[Prediction]])
+_decoder = msgspec.msgpack.Decoder(list[list[_Row]])
 
 
-def encode(predictions: Sequence[Prediction]) -> bytes:
-    """The content of a message of kind `predicted`."""
+def encode_predictions(predictions: Sequence[tuple[Any, ...]]) -> bytes:
+    """The content of a message of kind `predicted`: `Prediction`s, or tuples like them."""
     return _encoder.encode(predictions)
 
 
@@ -84,7 +88,8 @@ class Predictions:
         """
         import polars as pl
 
-        frames = [_frame(part) for part in parts(messages)]
+        with collector_paused():
+            frames = [_frame(part) for part in parts(messages)]
         return pl.concat(frames) if frames else pl.DataFrame(schema=LAYOUT.schema)
 
 
@@ -92,40 +97,34 @@ def _frame(messages: Sequence[Encoded]) -> pl.DataFrame:
     import polars as pl
 
     found = decoded(_decoder, messages)
-    rows = [row for message in found for row in message]
+    columns: list[tuple[Any, ...]] = list(zip(*chain.from_iterable(found), strict=True))
+    *scalars, features = columns or [()] * len(Prediction._fields)
+    counts = [len(message) for message in found]
+    offsets = np.repeat(np.array([offset for offset, _, _ in messages], np.int64), counts)
+    positions = list(chain.from_iterable(map(range, counts)))
     schema = LAYOUT.schema
-    columns = [
-        pl.Series(name, [getattr(row, name) for row in rows], dtype=schema[name]) for name in _NAMES
-    ]
-    offsets = [
-        offset for (offset, _, _), message in zip(messages, found, strict=True) for _ in message
-    ]
-    positions = [at for message in found for at in range(len(message))]
     return pl.DataFrame(
         [
-            *columns,
-            _vectors([row.features for row in rows]),
-            pl.Series(RECORDED, offsets, dtype=pl.Int64),
+            *(
+                pl.Series(name, column, dtype=schema[name])
+                for name, column in zip(schema, scalars, strict=False)
+            ),
+            _vectors(features),
+            pl.Series(RECORDED, offsets),
             pl.Series(POSITION, positions, dtype=pl.Int64),
         ]
     )
 
 
-def _vectors(features: Sequence[bytes]) -> pl.Series:
+def _vectors(features: Sequence[Sequence[float]]) -> pl.Series:
     """Vectors as lists of doubles, missing ones null; those of one model have one length."""
     import polars as pl
 
     kind = pl.List(pl.Float64)
-    if not features:
-        return pl.Series("features", [], dtype=kind)
-    values = pl.Series("features", np.frombuffer(b"".join(features), dtype="<f8")).fill_nan(None)
     lengths = {len(vector) for vector in features}
-    if len(lengths) == 1 and features[0]:
+    if len(lengths) == 1 and 0 not in lengths:
+        flat = np.fromiter(chain.from_iterable(features), np.float64)
+        values = pl.Series("features", flat).fill_nan(None)
         return values.reshape((len(features), -1)).cast(kind)
-    given: list[list[float | None]] = []
-    begin = 0
-    for vector in features:
-        end = begin + len(vector) // 8
-        given.append(values[begin:end].to_list())
-        begin = end
+    given = [[None if math.isnan(value) else value for value in vector] for vector in features]
     return pl.Series("features", given, dtype=kind)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -253,3 +254,11 @@ def delivery(number: int = 1, **changes: Any) -> dict[str, Any]:
         "came_at": "2026-01-01T00:00:00Z",
     }
     return row | changes
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for what another thread brings about."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.005)

@@ -24,13 +24,13 @@ class Guard:
     """
 
     def __init__(self, tokens: Sequence[Token], *, loopback: bool) -> None:
-        self._loopback = loopback
+        self._open = loopback
         self.renew(tokens)
 
     def renew(self, tokens: Sequence[Token]) -> None:
-        """Take the tokens as they are now; where all were revoked the door stays closed."""
+        """Take the tokens as they are now. Where the last one is revoked the door stays closed."""
         self._scopes = {token.digest: (token.digest, token.scopes) for token in tokens}
-        self._open = self._loopback and not tokens
+        self._open = self._open and not tokens
 
     def admit(self, head: Head, scope: Scope | None) -> None:
         """Let a request in, or not. `scope` None asks for any token.

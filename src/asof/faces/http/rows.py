@@ -186,7 +186,7 @@ def unfit(told: str, names: Sequence[str]) -> Refusal:
     found = about
     if expected is not None and expected["got"]:
         found = f"{_WORDS.get(expected['got'], expected['got'])}"
-    elif about.startswith("Number out of range") or "<=" in about or ">=" in about:
+    elif "out of range" in about or "<=" in about or ">=" in about:
         found, wanted = "a number that does not fit 64 bits", wanted or "a smaller number"
     return Refusal(
         422, f"{what} cannot be taken.", found=found,

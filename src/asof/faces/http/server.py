@@ -47,8 +47,6 @@ async def serve(
     ip = address(options)
     app = App(live, system, options, ip=ip)
     server = _server(app, options, ip)
-    if started is not None:
-        server.on_startup(started)
     stop = asyncio.Event()
     with ExitStack() as undo:
         _on_signals(stop, undo)
@@ -57,6 +55,8 @@ async def serve(
         undo.callback(renewing.cancel)
         stopping = asyncio.create_task(stop.wait())
         undo.callback(stopping.cancel)
+        if started is not None:
+            undo.callback(asyncio.create_task(_tell(started, ip, options.port)).cancel)
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -109,6 +109,18 @@ async def _drain(server: Server, serving: asyncio.Task[None], app: App, options:
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving
+
+
+async def _tell(started: Callable[[], None], ip: str, port: int) -> None:
+    """Tell that the port is open, once a connection comes through: Granian has no hook for it."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(ip, ip)  # noqa: S104  compared, not bound
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(here, port)
+            writer.close()
+            started()
+            return
+        await asyncio.sleep(0.005)
 
 
 async def _renew(app: App, options: Options) -> None:

@@ -66,40 +66,44 @@ class Decoder:
         import polars as pl
 
         schema = self._layout.schema
+        if not messages:
+            return pl.DataFrame(schema=schema)
+        counts: list[int] = []
         with collector_paused():
-            frames = [self._decoded(part) for part in parts(messages)]
-        return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+            values = pl.concat([self._values(part, counts) for part in parts(messages)])
+            marks = _marks(messages, counts)
+        return values.hstack(marks).select(*schema)
 
-    def _decoded(self, messages: Sequence[Encoded]) -> pl.DataFrame:
+    def _values(self, messages: Sequence[Encoded], counts: list[int]) -> pl.DataFrame:
+        """What stands in the rows; how many each message has is added to `counts`."""
         import polars as pl
 
         found = decoded(self._decoder, messages)
         schema = self._layout.schema
         names = [*self._layout.declared, AVAILABLE, DECLARED, WITHDRAWN]
-        columns = list(zip(*chain.from_iterable(rows for rows, _ in found), strict=True))
+        columns: Sequence[Sequence[Any]] = list(
+            zip(*chain.from_iterable(rows for rows, _ in found), strict=True)
+        )
         series = [
-            pl.Series(name, columns[at] if columns else [], dtype=schema[name])
-            for at, name in enumerate(names)
+            pl.Series(name, column, dtype=schema[name])
+            for name, column in zip(names, columns or [()] * len(names), strict=True)
         ]
         places = [range(len(rows)) if given is None else given for rows, given in found]
-        marks = _marks(messages, [len(rows) for rows, _ in found])
         position = pl.Series(POSITION, list(chain.from_iterable(places)), dtype=pl.Int64)
-        return pl.DataFrame([*series, *marks.get_columns(), position]).select(*schema)
+        counts += [len(rows) for rows, _ in found]
+        return pl.DataFrame([*series, position])
 
 
 def _marks(messages: Sequence[Encoded], counts: Sequence[int]) -> pl.DataFrame:
     """For each row the offset of its message, and the identity of what it came with (LAW 2c)."""
     import polars as pl
 
-    offsets, keys, _ = zip(*messages, strict=True)
     marks = pl.DataFrame(
         {
-            RECORDED: pl.Series(offsets, dtype=pl.Int64),
-            LOAD: pl.Series(keys, dtype=pl.String),
+            RECORDED: pl.Series([offset for offset, _, _ in messages], dtype=pl.Int64),
+            LOAD: pl.Series([key for _, key, _ in messages], dtype=pl.String),
         }
     ).with_columns(pl.col(LOAD).fill_null(pl.format("message {}", RECORDED)))
-    if max(counts) == min(counts) == 1:
-        return marks
     return marks[np.repeat(np.arange(len(counts)), counts)]
 
 

@@ -89,6 +89,12 @@ class Journal:
             finally:
                 connection.close()
 
+    def last_stamp(self) -> int:
+        """The stamp of the last message (us UTC); 0 for an empty journal."""
+        last = sa.select(JOURNAL.c.stamp).order_by(JOURNAL.c.offset.desc()).limit(1)
+        with self._database.read() as connection:
+            return int(connection.execute(last).scalar_one_or_none() or 0)
+
     def head(self) -> int:
         """The greatest offset up to which everything is settled; 0 for an empty journal.
 

@@ -28,6 +28,7 @@ from asof.stores.predictions import LAYOUT, TABLE
 from asof.stores.records import Records
 from asof.stores.sealing import Sealed, Sealing
 from asof.stores.server import refuse_beside, serve
+from asof.stores.snapshots import Snapshots
 from asof.stores.tables import Layout, Tables
 from asof.stores.tokens import Tokens
 from asof.stores.unsealed import unsealed
@@ -62,6 +63,7 @@ class Store:
         self.loads = Loads(self._database)
         self.tokens = Tokens(self._database)
         self.models = Models(self._database, directory / "models")
+        self.snapshots = Snapshots(directory / "snapshots")
         self._layouts = Layouts(self._database)
         self._tables = Tables(directory / "tables")
         self._sealing = Sealing(self._database, self._layouts, self._tables)

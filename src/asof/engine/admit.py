@@ -20,13 +20,11 @@ from asof.compute.contract import DUPLICATE, REASONS, Checked
 from asof.declare.kept import AVAILABLE, DECLARED, POSITION, RECORDED, WITHDRAWN
 from asof.declare.sources import Source
 from asof.declare.tables import Table
+from asof.engine.history import LIVE_FROM
 from asof.engine.snapshots import take_snapshots
 from asof.errors import DataRefused
 from asof.stores.loads import Load
 from asof.stores.store import Store
-
-LIVE_FROM = "live_from"
-"""Setting: the moment (us UTC) from which rows that enter are live (LAW 1c); unset before."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Stamps(Protocol):
         """The last moment that was given."""
         ...
 
+    @property
+    def accepted(self) -> int:
+        """The moment from which the rows of the message that was taken last are known at least."""
+        ...
+
     def next(self) -> int:
         """The moment of the message that is taken now."""
         ...
@@ -76,6 +81,11 @@ class RealStamps:
 
     def __init__(self, last: int) -> None:
         self.last = last
+
+    @property
+    def accepted(self) -> int:
+        """The stamp of the message itself."""
+        return self.last
 
     def next(self) -> int:
         """The moment of the message that is taken now."""
@@ -93,6 +103,11 @@ class StreamStamps:
     def __init__(self, last: int, tick: int) -> None:
         self.last = last
         self.tick = tick
+
+    @property
+    def accepted(self) -> int:
+        """The tick: rows of one stretch come over several connections, in any order."""
+        return self.tick
 
     def next(self) -> int:
         """The moment of the message that is taken now: that of the tick, or just after the last."""

@@ -215,14 +215,36 @@ _LONGEST = 40 * 86_400_000_000
 """No schedule is longer than a month: so far back there is a refresh before any request."""
 
 
+def history_of(system: System[Any], store: Store, *, offset: int | None = None) -> History:
+    """The history that a store holds, as of a journal offset (default: now)."""
+    at = store.journal.head() if offset is None else offset
+    tables = read_tables(system, store, offset=at)
+    return History(system, tables, until_of(system, store), served=first_asked(store, at))
+
+
+def first_asked(store: Store, offset: int) -> Served:
+    """The requests that a server answered up to a journal offset (LAW 4b)."""
+    told = store.predictions(offset=offset)
+    return dict(told.group_by("request").agg(pl.col("fired").min()).iter_rows())
+
+
 def until_of(system: System[Any], store: Store) -> int:
-    """The moment up to which the history of a system is complete (LAW 6b)."""
+    """The moment up to which the history of a system is complete (LAW 6b).
+
+    Once the system is live that is the last moment at which something was taken.
+    """
+    live = store.records.setting(LIVE_FROM)
+    last = 0 if live is None else max(int(live), store.journal.last_stamp())
     if system.until is not None:
-        return microseconds(system.until)
+        return max(microseconds(system.until), last)
     fixed = store.fix_until(system.label.joined.table.name)
-    if fixed is None:
+    if fixed is None and not last:
         raise DataRefused(
             f"Nothing is known of {system.label.joined.table.name}, where the labels come from.",
             mend="Ingest its file, or declare until=.",
         )
-    return fixed
+    return max(fixed or last, last)
+
+
+LIVE_FROM = "live_from"
+"""Setting: the moment (us UTC) from which rows that enter are live (LAW 1c); unset before."""

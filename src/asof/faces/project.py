@@ -35,6 +35,11 @@ class Project:
         return self.folder / ".asof" / self.system.name
 
     @property
+    def rehearsal(self) -> Path:
+        """Where a rehearsal keeps its own tables and models."""
+        return self.store.with_name(f"{self.system.name}-rehearsal")
+
+    @property
     def runs(self) -> Path:
         """Where reports are written."""
         return self.folder / "runs"
@@ -64,6 +69,11 @@ def project(reference: str) -> Project:
     system = _chosen(systems, name, path)
     question = (module.__doc__ or "").strip().partition("\n")[0]
     return Project(system, "" if name in ("", "system") else name, question, file.resolve().parent)
+
+
+def system_of(reference: str) -> System[Any]:
+    """The system alone: what a process of its own needs to find it again."""
+    return project(reference).system
 
 
 def _imported(file: Path) -> ModuleType:

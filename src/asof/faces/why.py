@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asof.engine.history import History, read_tables, until_of
+from asof.engine.history import history_of
 from asof.faces.console import print_json
 from asof.faces.project import project
 from asof.stores.store import Store
@@ -16,9 +16,7 @@ def run(reference: str, request: str, feature: str | None, *, rows: int, as_json
     """Run the command."""
     found = project(reference)
     with Store(found.store) as store:
-        history = History(
-            found.system, read_tables(found.system, store), until_of(found.system, store)
-        )
+        history = history_of(found.system, store)
     told = why(history, zone_of(found.system), request, feature, rows=rows)
     if as_json:
         print_json(told.to_dict())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,20 +12,22 @@ from asof.compute.interval import DRAWS
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.clock import now
-from asof.engine.fitting import libraries
-from asof.engine.history import History, read_tables, until_of
+from asof.engine.history import history_of
 from asof.engine.ingest import ingest
 from asof.engine.kept import training
 from asof.engine.messages import line
+from asof.engine.registry import model_record
 from asof.engine.replay import Progress, Replayed, replay
 from asof.engine.reports import IngestReport
-from asof.engine.steps.train import Fit
-from asof.errors import EstimatorError, UsageError
-from asof.stores.faults import in_words
+from asof.engine.service import REPLAYED, keep_life
+from asof.errors import EstimatorError
+from asof.stores.records import Decision
 from asof.stores.store import Store
+from asof.study.decisions import decisions
 from asof.study.facts import Life
 from asof.study.findings import document
 from asof.study.life import life_facts, predictions_frame
+from asof.study.saving import saved
 
 
 @dataclass(frozen=True)
@@ -76,44 +76,17 @@ class Backtest:
         Raises:
             UsageError: the folder holds something else. StoreError: it cannot be written.
         """
-        require_ours(folder)
-        part, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "old"))
-        shutil.rmtree(part, ignore_errors=True)
-        with in_words("write the report", folder):
-            part.mkdir(parents=True)
-        try:
-            with in_words("write the report", folder):
-                (part / "report.html").write_text(self.html(), encoding="utf-8")
-                (part / "life.svg").write_text(self.svg(), encoding="utf-8")
-                (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
-                (part / "messages.jsonl").write_text(
-                    "".join(map(line, self.life.log.messages)), encoding="utf-8"
-                )
-                self.predictions.write_parquet(part / "predictions.parquet")
-            if folder.exists():
-                folder.rename(old)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-            if old.exists() and not folder.exists():
-                old.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        return folder / "report.html"
 
+        def write(part: Path) -> None:
+            (part / "report.html").write_text(self.html(), encoding="utf-8")
+            (part / "life.svg").write_text(self.svg(), encoding="utf-8")
+            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
+            (part / "messages.jsonl").write_text(
+                "".join(map(line, self.life.log.messages)), encoding="utf-8"
+            )
+            self.predictions.write_parquet(part / "predictions.parquet")
 
-def require_ours(folder: Path) -> None:
-    """Raise a `UsageError` if a folder holds anything but a report, which may be replaced."""
-    if not folder.is_dir():
-        return
-    there = list(folder.iterdir())
-    other = sorted(each.name for each in there)
-    report = {"report.html", "facts.json"} <= set(other) and all(each.is_file() for each in there)
-    if other and not report:
-        raise UsageError(
-            f"{folder} holds other files, and a report takes the place of the whole folder.",
-            found=", ".join(other[:5]),
-            mend="Name a folder of its own: --out report.",
-        )
+        return saved(folder, write)
 
 
 def ingest_declared(system: System[Any], store: Store, base: Path) -> tuple[IngestReport, ...]:
@@ -151,8 +124,7 @@ def backtest(
     try:
         ingested = ingest_declared(system, kept, base)
         offset = kept.journal.head()
-        tables = read_tables(system, kept, offset=offset)
-        history = History(system, tables, until_of(system, kept))
+        history = history_of(system, kept, offset=offset)
         life = replay(history, progress=progress, workers=workers)
         _register(kept, system, life, offset)
         return Backtest(life_facts(life, kept, question=question, draws=draws), life, ingested)
@@ -189,31 +161,21 @@ def nothing_fitted(result: Backtest, told: str) -> EstimatorError | None:
 
 
 def _register(store: Store, system: System[Any], life: Replayed, offset: int) -> None:
-    """Keep every fitted model, with what it takes to fit it again."""
+    """Keep the decisions, and every fitted model with what it takes to fit it again."""
+    ids: dict[str, str] = {}
     for name, fit in life.fits.items():
         if fit.fitted is not None:
             record = model_record(system, name, fit, offset)
             trained = training(life.history, fit.trigger)
-            store.models.put(
+            kept = store.models.put(
                 fit.fitted, moment=fit.trigger, metadata={**record, "fit": trained.key}
             )
-
-
-def model_record(system: System[Any], name: str, fit: Fit, offset: int) -> Mapping[str, Any]:
-    """What is kept beside a model: enough to ask the same question again (LAW 1d)."""
-    fitted = fit.fitted
-    if fitted is None:
-        raise TypeError(f"{name} was not fitted")
-    return {
-        "system": system.name,
-        "fingerprint": system.fingerprint,
-        "name": name,
-        "offset": offset,
-        "rows": fit.rows,
-        "columns": list(fitted.names),
-        "categories": {column: list(words) for column, words in fitted.categories.items()},
-        "libraries": libraries(fitted.estimator),
-    }
+            ids[name] = kept.id
+    taken = [
+        Decision(each.moment, each.kind, each.words, each.evidence)
+        for each in decisions(life.log.messages)
+    ]
+    keep_life(store, system, taken, ids, kind=REPLAYED, stamp=now())
 
 
 def run_name(facts: Life, variant: str) -> str:

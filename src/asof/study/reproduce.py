@@ -10,7 +10,7 @@ import numpy as np
 from asof.compute.estimator import Fitted, predict
 from asof.declare.system import System
 from asof.engine.fitting import fit_one
-from asof.engine.history import History, read_tables, until_of
+from asof.engine.history import History, history_of
 from asof.errors import UsageError
 from asof.stores.store import Store
 
@@ -71,8 +71,7 @@ def reproduce(system: System[Any], store: Store, identity: str) -> Reproduced:
             found=f"{kept.get('fingerprint', 'a study')}, this system is {system.fingerprint}",
             mend="Name the variant that it belongs to (FILE:NAME), or restore the declaration.",
         )
-    tables = read_tables(system, store, offset=int(kept["offset"]))
-    history = History(system, tables, until_of(system, store))
+    history = history_of(system, store, offset=int(kept["offset"]))
     rows = history.training_rows(record.moment)
     again = fit_one(
         system.model,

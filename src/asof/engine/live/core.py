@@ -24,7 +24,7 @@ from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.history import History
 from asof.engine.live.serving import LiveServing, Reply, Served
-from asof.engine.loop import Log, Loop
+from asof.engine.loop import Log, Loop, Step
 from asof.engine.messages import Look, Message, Predicted, Promoted, Requested, TrainingBegan
 from asof.engine.replay import ENOUGH
 from asof.engine.state import State
@@ -81,7 +81,7 @@ class Core:
         self.replies: list[Reply] = []
         decide = Decide(system.retraining, self.labels, system.looks)
         self.clock = LiveClock()
-        steps = [decide, self._looked, self._began, self._promoted, self._answer]
+        steps: list[Step] = [decide, self._looked, self._began, self._promoted, self._answer]
         self.loop = Loop(steps, log, self.clock)
         self.start: int | None = None
         self._after_labels = any(isinstance(p, AfterLabels) for p in parts_of(system.retraining))
@@ -154,8 +154,7 @@ class Core:
     def ask(self, keys: Sequence[Values], moment: int) -> list[Asked | None]:
         """The requests of some keys as asked at a moment; None where a key is not known."""
         self.expect_due(moment + 1)
-        found = [self.requests.ask(key, moment) for key in keys]
-        return found
+        return [self.requests.ask(key, moment) for key in keys]
 
     def expect_due(self, before: int) -> list[Asked]:
         """The requests that fire before a moment: their labels are waited for."""
@@ -206,6 +205,8 @@ class Core:
 
     def _schedule(self, after: int, kind: str) -> None:
         """Put the next look of a kind into the loop, if there is one."""
+        if self.start is None:
+            return
         if kind == RETRAIN:
             found = moments(self.system.retraining, after + 1, after + _AHEAD, anchor=self.start)
         elif self._after_labels:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from threadpoolctl import threadpool_limits
 
 from asof.declare.system import System
 from asof.engine.fitting import fit_one
-from asof.engine.history import History, read_tables
+from asof.engine.history import History, first_asked, read_tables
 from asof.engine.kept import training
 from asof.engine.registry import model_record
 from asof.stores.store import Store
@@ -61,10 +60,3 @@ def live_history(system: System[Any], store: Store, *, until: int, offset: int) 
     """The history of a running system: what was served was asked when the server was asked."""
     tables = read_tables(system, store, offset=offset)
     return History(system, tables, until, served=first_asked(store, offset))
-
-
-def first_asked(store: Store, offset: int) -> dict[str, int]:
-    """By the name of each request that a server answered the moment at which it first was."""
-    told = store.predictions(offset=offset)
-    first = told.group_by("request").agg(pl.col("fired").min())
-    return dict(first.iter_rows())

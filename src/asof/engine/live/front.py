@@ -28,9 +28,9 @@ from asof.errors import (
     StoreError,
     UsageError,
 )
-from asof.stores.live import PREDICTED, LiveJournal
-from asof.stores.predictions import encode_predictions
 from asof.stores.encoded import encode
+from asof.stores.live import LiveJournal
+from asof.stores.predictions import PREDICTED, encode_predictions
 
 ROWS = "rows_arrived"
 _BEHIND = 60_000_000
@@ -167,10 +167,11 @@ class Front:
                 job.fail(error)
             return
         first = 0
+        recorded = self.recording
         waiting: list[Job] = []
         for job, count in kept:
             for i, reply in enumerate(replies[first : first + count]):
-                job.answers[i] = self.told(reply, explain=job.explain)
+                job.answers[i] = self.told(reply, explain=job.explain, recorded=recorded)
             first += count
             waiting.append(job)
         self.record(replies, at, waiting)
@@ -202,7 +203,12 @@ class Front:
         if self.sampled is not None:
             self.sampled(replies, before)
 
-    def told(self, reply: Reply, *, explain: bool) -> Answer:
+    @property
+    def recording(self) -> bool:
+        """Whether answers are being recorded."""
+        return not self._journal.health.failing
+
+    def told(self, reply: Reply, *, explain: bool, recorded: bool) -> Answer:
         """A reply as the door tells it."""
         ages = {
             name: None if newest is None else (reply.as_of - newest) / 1e6
@@ -216,7 +222,7 @@ class Front:
             at=reply.asked.fired,
             as_of=reply.as_of,
             fallback=reply.fallback,
-            recorded=not self._journal.failing,
+            recorded=recorded,
             ages=ages,
             features=dict(zip(names, reply.features, strict=True)) if explain else None,
         )
@@ -314,19 +320,13 @@ class Front:
         source: str,
         came: Came,
         *,
-        moments: Sequence[int] | None = None,
         key: str | None = None,
         on_durable: Callable[[BaseException | None], None] | None = None,
     ) -> int:
-        """Journal the rows of a message and let them count; the message's offset.
-
-        `moments` are those from which a rehearsal's rows are known.
-        """
+        """Journal the rows of a message and let them count; the message's offset."""
         stamp = self._stamps.next()
-        known = [
-            max(good.available if moments is None else moments[good.position], stamp)
-            for good in came.good
-        ]
+        accepted = self._stamps.accepted
+        known = [max(good.available, accepted) for good in came.good]
         content = encode(
             [
                 (*good.values, at, good.available if good.available < at else None, good.withdrawn)

@@ -19,6 +19,7 @@ from asof.engine.messages import (
 from asof.engine.state import State
 from asof.engine.steps.decide import RETRAIN
 from asof.stores.journal import Message as Journalled
+from asof.stores.predictions import Prediction
 
 DECIDED: Mapping[str, type[Message]] = {
     kind.__name__: kind
@@ -37,7 +38,7 @@ class Past:
     `served` the names of the models that were promoted, with their moments, in order.
     """
 
-    state: State = State()
+    state: State = field(default_factory=State)
     start: int | None = None
     looked: int | None = None
     ids: dict[str, str] = field(default_factory=dict[str, str])
@@ -77,13 +78,13 @@ def payload(message: Message, ids: Mapping[str, str]) -> dict[str, Any]:
     """A message of the loop as the journal keeps it, with the registry's id of its model."""
     told = asdict(message)
     model = told.get("model")
-    return {**told, "id": ids[model]} if model in ids else told
+    return told if model is None or model not in ids else {**told, "id": ids[model]}
 
 
-def predicted(replies: Sequence[Reply], offset: int) -> list[tuple[Any, ...]]:
+def predicted(replies: Sequence[Reply], offset: int) -> list[Prediction]:
     """The predictions of a batch as the store keeps them."""
     return [
-        (
+        Prediction(
             reply.asked.name,
             reply.asked.at,
             reply.asked.fired,
@@ -92,8 +93,8 @@ def predicted(replies: Sequence[Reply], offset: int) -> list[tuple[Any, ...]]:
             reply.model.id,
             reply.prediction,
             reply.fallback,
-            "",
-            1.0,
+            None,
+            None,
             reply.vector,
         )
         for reply in replies

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asof.compute.schedule import moment
 from asof.declare.system import System
-from asof.engine.admit import LIVE_FROM
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
-from asof.engine.history import read_tables
+from asof.engine.history import LIVE_FROM
 from asof.engine.live.answers import Answer, Figure, Receipt, Row
 from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
@@ -22,12 +21,11 @@ from asof.engine.live.front import Front, receipt
 from asof.engine.live.journalled import BEGAN, Past, payload
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
-from asof.engine.live.stream import Stream, moments_of
+from asof.engine.live.stream import Stream
 from asof.engine.messages import Message, Promoted, Trained, TrainingBegan, TrainingFailed
 from asof.engine.registry import fitted_for
-from asof.errors import AsofError, NotReady, StoreError, UsageError
+from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
-from asof.stores.sealing import seal
 from asof.stores.store import Store
 
 
@@ -35,10 +33,11 @@ from asof.stores.store import Store
 class Settings:
     """How a system runs.
 
-    `address` is where its doors are; `stream` is the moment (us UTC) at which a rehearsal's clock begins, None for the real clock;
-    `within` bounds in seconds how long an answer may be unrecorded; `queue` and `backlog` bound
-    what may wait (bodies of requests; bytes of the journal); `seal_every` is in seconds; a fit may
-    take `fit_seconds` and `fit_memory` bytes; every `check_every`-th answer is recomputed.
+    `address` is where its doors are; `stream` is the moment (us UTC) at which a rehearsal's clock
+    begins, None for the real clock; `within` bounds in seconds how long an answer may be
+    unrecorded; `queue` and `backlog` bound what may wait (bodies of requests; bytes of the
+    journal); `seal_every` is in seconds; a fit may take `fit_seconds` and `fit_memory` bytes; one
+    of `check_every` answers is computed again.
     """
 
     address: str
@@ -52,6 +51,10 @@ class Settings:
     check_every: int = 1000
 
 
+Why = Callable[[str, str], Mapping[str, Any]]
+"""Explains a feature of a request from the store."""
+
+
 class Running:
     """A running system; see `asof.engine.live.answers.Live`, whose terms it keeps."""
 
@@ -62,8 +65,10 @@ class Running:
         store: Store,
         journal: LiveJournal,
         settings: Settings,
+        why: Why,
     ) -> None:
         self.system = system
+        self._why = why
         self._declared = declared
         self._store = store
         self._journal = journal
@@ -134,7 +139,7 @@ class Running:
         self.core.begin_life(at)
 
     async def close(self) -> None:
-        """End: what waits is answered and written, fits are ended and taken up at the next start."""
+        """End: what waits is answered and written, a fit is taken up at the next start."""
         for task in [*self._tasks, *(task for _, task in self._fits.values())]:
             task.cancel()
         self._turn()
@@ -224,7 +229,7 @@ class Running:
             if (due := self.core.next_timer) is not None and due <= now():
                 self.front.pass_timers(now())
             self.core.expect_due(now())
-            if self._reload and not self._journal.failing:
+            if self._reload and not self._journal.health.failing:
                 self._reload = False
                 self._read(self._stamps.next())
 
@@ -272,14 +277,9 @@ class Running:
         if key is not None and (known := await self._known(source, key)) is not None:
             return known
         self.front.require_room()
-        moments: Sequence[int] | None = None
-        if self._stream is not None:
-            rows, moments = moments_of(rows)
         came = door.take(rows)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        offset = self.front.apply(
-            source, came, moments=moments, key=key, on_durable=self._settled(durable)
-        )
+        offset = self.front.apply(source, came, key=key, on_durable=self._settled(durable))
         await durable
         if self._stream is not None:
             await self._stream.came()
@@ -324,6 +324,11 @@ class Running:
             self._begin_life(self._stream.at)
         await self._stream.tick(at, rows=rows, requests=requests)
 
+    async def why(self, request: str, feature: str) -> Mapping[str, Any]:
+        """The rows that a feature saw; see `Live.why`."""
+        await asyncio.to_thread(self._journal.flush)
+        return await asyncio.to_thread(self._why, request, feature)
+
     async def promote(self, model: str, reason: str) -> None:
         """Put a model of the registry into service by hand."""
         fitted, record = await asyncio.to_thread(fitted_for, self.system, self._store, model)
@@ -358,7 +363,7 @@ class Running:
             return False, "no model is in service yet"
         if self._unfit:
             return False, self._unfit
-        if failing := self._journal.failing:
+        if failing := self._journal.health.failing:
             return False, f"answers are not recorded: {failing}"
         return True, ""
 
@@ -427,15 +432,14 @@ class Running:
     def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:
         """The last decisions, oldest first."""
         return [
-            {"at": _told(one.at), "kind": type(one).__name__, **payload(one, self._ids)}
-            | {"at": _told(one.at)}
+            {"moment": one.at, "kind": type(one).__name__, **payload(one, self._ids)}
             for one in self._past.decisions[-last:]
         ]
 
 
 @contextlib.asynccontextmanager
 async def running(
-    system: System[Any], declared: Declared, directory: Path, settings: Settings
+    system: System[Any], declared: Declared, directory: Path, settings: Settings, why: Why
 ) -> AsyncGenerator[Running]:
     """Run a system on its stores until the block ends.
 
@@ -443,29 +447,30 @@ async def running(
         StoreError: another server runs on the stores, or they cannot be written.
     """
     loop = asyncio.get_running_loop()
-    with Store(directory) as store:
-        with store.live(
+    with (
+        Store(directory) as store,
+        store.live(
             system.tables,
             address=settings.address,
             started=now(),
             elapsed=elapsed,
             within=settings.within,
             call=loop.call_soon_threadsafe,
-        ) as journal:
-            live = Running(system, declared, store, journal, settings)
-            live.begin()
-            try:
-                yield live
-            finally:
-                await live.close()
-                await asyncio.to_thread(journal.flush)
+        ) as journal,
+    ):
+        live = Running(system, declared, store, journal, settings, why)
+        live.begin()
+        try:
+            yield live
+        finally:
+            await live.close()
+            await asyncio.to_thread(journal.flush)
 
 
-def seal_store(declared: Declared, directory: Path) -> None:
+def seal_store(directory: Path) -> None:
     """Move what is journalled into the tables, in a process of its own."""
-    system = declared()
     with Store(directory) as store:
-        seal(store, system.tables)
+        store.seal()
 
 
 def _past(store: Store) -> Past:
@@ -487,6 +492,3 @@ def _told(at: int) -> str:
 
 def _maybe(at: int | None) -> str | None:
     return None if at is None else _told(at)
-
-
-__all__ = ["AsofError", "NotReady", "Running", "Settings", "read_tables", "running"]

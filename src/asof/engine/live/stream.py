@@ -10,17 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Values
 from asof.engine.clock import StreamStamps
-from asof.engine.live.answers import Row
 from asof.engine.live.front import Front, Job
 from asof.errors import AsofError, RequestRefused, UsageError
-
-AVAILABLE_AT = "available_at_"
-"""In a rehearsal a row may say from when it is known, in microseconds: its stamp comes from it."""
 
 
 class Stream:
@@ -110,9 +105,10 @@ class Stream:
                     job.fail(error)
             return
         whole: list[Job] = []
+        recorded = self._front.recording
         for reply, jobs in zip(replies, waiting, strict=True):
             for job, i in jobs:
-                job.answers[i] = self._front.told(reply, explain=job.explain)
+                job.answers[i] = self._front.told(reply, explain=job.explain, recorded=recorded)
                 if len(job.answers) == len(job.rows):
                     whole.append(job)
         self._front.record(replies, self._stamps.next(), whole)
@@ -135,17 +131,3 @@ class Stream:
                         mend="Send its row before the tick at which it is asked.",
                     )
                 )
-
-
-def moments_of(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """Rows of a rehearsal without the moments from which they are known, and these moments."""
-    if not rows or AVAILABLE_AT not in rows[0]:
-        return [dict(row) for row in rows], None
-    bare = [{name: row[name] for name in row if name != AVAILABLE_AT} for row in rows]
-    given = [row.get(AVAILABLE_AT) for row in rows]
-    if any(type(moment) is not int for moment in given):
-        raise UsageError(
-            f"Either all rows of a message say their {AVAILABLE_AT}, or none does.",
-            found=f"{sum(type(moment) is not int for moment in given)} of {len(rows)} do not",
-        )
-    return bare, [int(moment) for moment in given if moment is not None]

@@ -1,0 +1,98 @@
+"""`asof up`: run a system until it is stopped, by the real clock or by a rehearsal's."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asof.engine.clock import now
+from asof.engine.history import LIVE_FROM, history_of
+from asof.engine.live.fit import Declared
+from asof.engine.live.running import Settings, running
+from asof.engine.rehearsal import keep_history
+from asof.faces.http.options import Options
+from asof.faces.http.server import serve
+from asof.faces.ingest import tell
+from asof.faces.project import Project, project, system_of
+from asof.stores.store import Store
+from asof.study.backtest import ingest_declared
+from asof.study.periods import zone_of
+from asof.study.why import why
+
+
+def run(reference: str, options: Options, settings: Settings, *, fresh: bool, quiet: bool) -> None:
+    """Run the command."""
+    found = project(reference)
+    directory = found.store if settings.stream is None else found.rehearsal
+    if settings.stream is None:
+        with Store(directory) as store:
+            _load(found, store, quiet=quiet)
+    else:
+        _begin_rehearsal(found, settings.stream, fresh=fresh, quiet=quiet)
+    declared = partial(system_of, str(Path(reference).resolve()))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(found, directory, declared, options, settings, quiet=quiet))
+
+
+def _load(found: Project, store: Store, *, quiet: bool) -> None:
+    """Load the declared files, unless the system is live: then rows come through its doors."""
+    if store.records.setting(LIVE_FROM) is not None:
+        return
+    for report in ingest_declared(found.system, store, found.folder):
+        if not quiet and report.stored:
+            tell(report, err=True)
+
+
+def _begin_rehearsal(found: Project, at: int, *, fresh: bool, quiet: bool) -> None:
+    """Give the rehearsal stores of its own, with what was known before its clock begins."""
+    if fresh:
+        shutil.rmtree(found.rehearsal, ignore_errors=True)
+    with Store(found.store) as held, Store(found.rehearsal) as scratch:
+        _load(found, held, quiet=quiet)
+        keep_history(found.system, held, scratch, at, stamp=now())
+
+
+async def _serve(
+    found: Project,
+    directory: Path,
+    declared: Declared,
+    options: Options,
+    settings: Settings,
+    *,
+    quiet: bool,
+) -> None:
+    where = f"http://{options.host}:{options.port}"
+    with Store(directory) as store:
+        secured = replace(options, tokens=store.tokens.list)
+        async with running(
+            found.system, declared, directory, replace(settings, address=where),
+            partial(_why, found, directory),
+        ) as live:  # fmt: skip
+
+            def started() -> None:
+                if not quiet:
+                    click.echo(f"{found.system.name} is up at {where}", err=True)
+
+            await serve(live, found.system, secured, started=started)
+
+
+def _why(found: Project, directory: Path, request: str, feature: str) -> Mapping[str, Any]:
+    with Store(directory) as store:
+        history = history_of(found.system, store)
+    return why(history, zone_of(found.system), request, feature).to_dict()
+
+
+def _loop_factory() -> Any:
+    """uvloop's event loop where there is one."""
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return None
+    return uvloop.new_event_loop

@@ -91,6 +91,12 @@ def test_a_body_in_chunks_is_cut_off_at_the_limit(small):
     assert told.startswith(b"HTTP/1.1 413 ")
 
 
+def test_chunks_count_whatever_length_is_announced(small):
+    body = chunked(*[b" " * 1000] * 21) + b"0\r\n\r\n"
+    told = small.raw(body.replace(b"Transfer-", b"Content-Length: 5\r\nTransfer-", 1))
+    assert told.startswith(b"HTTP/1.1 413 ")
+
+
 def test_beyond_the_bound_requests_are_turned_away_at_once_and_the_rest_is_answered(start):
     door = start(slow=0.3, at_once=4)
     with ThreadPoolExecutor(12) as pool:

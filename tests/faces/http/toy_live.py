@@ -11,6 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -116,6 +117,7 @@ class ToyLive:
             )
         if asked.get("shop") not in self.late:
             raise RequestRefused(f"Row {number}: shop is not one of a, b, c.", found=repr(row))
+        _require_moment(number, asked.get("sent_at", "2026-01-01T00:00:00Z"))
         late, came = self.late[asked["shop"]]
         share = late / came if came else 0.5
         weight = asked.get("weight") or 0.0
@@ -220,6 +222,15 @@ class ToyLive:
     def _decide(self, kind: str, reason: str) -> None:
         evidence = {"model": self.served[-1]}
         self.log.append({"moment": self.at, "kind": kind, "reason": reason, "evidence": evidence})
+
+
+def _require_moment(number: int, told: str) -> None:
+    try:
+        zone = datetime.fromisoformat(told).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise RequestRefused(f"Row {number}: sent_at is not a moment.", found=repr(told))
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:

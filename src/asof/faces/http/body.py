@@ -28,13 +28,7 @@ async def read(head: Head, flight: Flight, gate: Gate, *, limit: int) -> bytes:
             mend="Send it as it is.", headers=[("accept-encoding", "identity")], unread=True,
         )  # fmt: skip
     announced = head.get("content-length")
-    chunked = "transfer-encoding" in head
     if announced is not None:
-        if chunked:  # the chunks would count (RFC 9112, 6.3), whatever length is announced
-            raise Refusal(
-                400, "The body has two lengths.", found="Content-Length and Transfer-Encoding",
-                mend="Send one of them.", headers=[("connection", "close")],
-            )  # fmt: skip
         size = int(announced)  # the server has refused what is no number
         if size > limit:
             raise _too_large(f"Content-Length: {size:,}", limit)
@@ -43,7 +37,7 @@ async def read(head: Head, flight: Flight, gate: Gate, *, limit: int) -> bytes:
         body = await flight.wire()
         flight.reading = False
         return body
-    if not chunked:
+    if "transfer-encoding" not in head:  # the server drops a length that stands beside it
         return b""
     flight.reading = True
     body = await _chunks(flight, gate, limit)

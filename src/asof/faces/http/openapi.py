@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -16,7 +17,7 @@ from asof.declare.tables import Table
 from asof.faces.http import oip, wire
 from asof.faces.http.options import Options
 from asof.faces.http.problems import PROBLEM_JSON, Problem
-from asof.faces.http.tensors import Input
+from asof.faces.http.tensors import TAKEN, Input
 
 Json = dict[str, Any]
 _WIRE = (
@@ -78,7 +79,7 @@ def document(system: System[Any], options: Options) -> bytes:
 
 
 def _paths(system: System[Any]) -> Json:
-    model = {"/v2/models/" + system.name: ""}
+    path = f"/v2/models/{quote(system.name, safe='')}"
     found: Json = {
         "/v1/predict": {"post": _predict()},
         "/v1/status": {"get": _get("Health in figures.", {"type": "object"})},
@@ -95,12 +96,13 @@ def _paths(system: System[Any]) -> Json:
     }
     for table in system.tables:
         found[f"/v1/events/{table.name}"] = {"post": _events(table)}
-    for path in model:
-        found[path] = {"get": _get("The model.", _ref("ModelMetadata"))}
-        ready = _get("The model answers.", {"type": "object"}, (503,))
-        found[f"{path}/ready"] = {"get": ready}
-        infer = _post("Answer requests that come as tensors.", "Inference", "Inferred", ())
-        found[f"{path}/infer"] = {"post": infer}
+    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    found[path] = {"get": _get("The model.", _ref("ModelMetadata"))}
+    ready = _get("The model answers.", {"type": "object"}, (503,))
+    found[f"{path}/ready"] = {"get": ready}
+    infer = _post("Answer requests that come as tensors.", "Inference", "Inferred", ())
+    infer["requestBody"]["content"]["application/json"]["example"] = _tensors(asked)
+    found[f"{path}/infer"] = {"post": infer}
     return found
 
 
@@ -183,6 +185,20 @@ def _problems(statuses: Sequence[int]) -> Json:
         }
         for status in sorted(statuses)
     }
+
+
+def _tensors(table: Table[Any]) -> Json:
+    """A request as tensors, with one row."""
+    values = {bool: True, int: 1, float: 0.5, str: "a", datetime: "2026-01-01T00:00:00Z"}
+    return {
+        "inputs": [
+            {
+                "name": spec.name, "shape": [1], "datatype": TAKEN[spec.type][0],
+                "data": [values[spec.type]],
+            }
+            for spec in table.row.columns_
+        ]
+    }  # fmt: skip
 
 
 def _row(table: Table[Any], *, needed: Sequence[str], strict: bool) -> Json:

@@ -90,12 +90,6 @@ class Door:
         return b"".join(parts)
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 Start = Callable[..., Door]
 
 
@@ -105,7 +99,7 @@ def start() -> Iterator[Start]:
     doors: list[Door] = []
 
     def begin(*, slow: float = 0.0, token: str | None = None, **options: Any) -> Door:
-        options.setdefault("port", free_port())
+        options.setdefault("port", toy_live.free_port())
         live = toy_live.ToyLive(slow=slow)
         up, loops = threading.Event(), []
         failed: list[BaseException] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -190,7 +191,14 @@ class ToyLive:
             Figure("journal_lag_seconds", "Between taking and sealing.", 0.25),
             Figure("fits", "Fits by outcome.", 3, grows=True, labels={"outcome": "done"}),
             Figure("fits", "Fits by outcome.", 1, grows=True, labels={"outcome": "failed"}),
-            Figure("parity_differences", "Served and stored vectors apart.", 0, grows=True),
+            Figure("parity_differences_total", "Vectors that differ.", 0, grows=True),
+            *(
+                Figure(
+                    "feature_age_seconds", "Age of the newest row.", age, labels={"source": name}
+                )
+                for name, newest in self.newest.items()
+                if (age := (self.at - newest) / SECOND) >= 0
+            ),
         ]
 
     def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:
@@ -273,3 +281,9 @@ def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < ends, "it never came"
         time.sleep(0.005)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

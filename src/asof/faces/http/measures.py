@@ -40,7 +40,6 @@ class Measures:
         self.unrecorded = 0
         self.rows: dict[str, int] = defaultdict(int)
         self.quarantined: dict[str, int] = defaultdict(int)
-        self.ages: dict[str, float | None] = {}
         self.left = 0
 
     def passed(self, endpoint: str, status: int, seconds: float) -> None:
@@ -57,8 +56,6 @@ class Measures:
                 self.fallbacks += 1
             if not answer.recorded:
                 self.unrecorded += 1
-        if answers:
-            self.ages.update(answers[-1].ages)
 
     def received(self, receipt: Receipt) -> None:
         """Rows were taken."""
@@ -110,15 +107,6 @@ class Exposition:
         yield _counter(
             "asof_rows_quarantined", "Rows that broke their contract.", "source", m.quarantined
         )
-        ages = GaugeMetricFamily(
-            "asof_feature_age_seconds",
-            "Age of the newest row of a source that the last prediction saw.",
-            labels=["source"],
-        )
-        for source, age in m.ages.items():
-            if age is not None:
-                ages.add_metric([source], age)
-        yield ages
         yield GaugeMetricFamily(
             "asof_requests_under_way", "Requests under way.", value=len(gate.flights)
         )

@@ -218,6 +218,50 @@ def release(system: str, row: str, *, mended: Sequence[str]) -> None:
     release_row(system, row, mended)
 
 
+@cli.group()
+def token() -> None:
+    """Who may ask a running system for what: make a token, list them, take one back."""
+
+
+@token.command()
+@SYSTEM
+@click.option("--name", required=True, help="Who will use it.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(["predict", "ingest", "admin"]),
+    help="What it may do; give it several times for several.",
+)
+@JSON
+def add(system: str, *, name: str, scopes: Sequence[str], as_json: bool) -> None:
+    """Make a token. Its secret is shown once and kept nowhere."""
+    from asof.faces.tokens import add_token
+
+    add_token(system, name, scopes, as_json=as_json)
+
+
+@token.command("list")
+@SYSTEM
+@JSON
+def list_tokens(system: str, *, as_json: bool) -> None:
+    """The tokens, without their secrets."""
+    from asof.faces.tokens import show_tokens
+
+    show_tokens(system, as_json=as_json)
+
+
+@token.command()
+@SYSTEM
+@click.argument("name")
+def revoke(system: str, name: str) -> None:
+    """Take a token back; a running server lets it in no more within a second."""
+    from asof.faces.tokens import revoke_token
+
+    revoke_token(system, name)
+
+
 @cli.command()
 @SYSTEM
 @click.argument("request")

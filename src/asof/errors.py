@@ -7,6 +7,7 @@
     ├── StoreError           a store cannot be read or written (3)
     ├── EstimatorError       the user's estimator failed or answered nonsense (1)
     ├── MetricUndefined      a figure does not exist for these rows (1)
+    ├── Interrupted          somebody stopped a command; says what is kept (130)
     └── Unserved             a running system does not answer now
         ├── RequestRefused   the request itself cannot be answered
         ├── NotReady         no model is in service
@@ -91,6 +92,15 @@ class EstimatorError(AsofError):
 
 class MetricUndefined(AsofError):
     """A figure does not exist for these rows; the message says why."""
+
+
+class Interrupted(AsofError):
+    """Somebody stopped a command; the message says what of its work is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what, mend=mend)
 
 
 class Unserved(AsofError):

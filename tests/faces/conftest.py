@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from asof.faces import cli
 
 SYSTEM = '''\
@@ -146,3 +148,24 @@ def work(
     for name in set(sys.modules) - before:  # the user's modules; the next folder has others
         if str(tmp_path) in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]
+
+
+SLOW = """\
+class Slow(LogisticRegression):
+    def fit(self, X, y):
+        import os, time
+        with open("fitting", "a") as begun:
+            begun.write(".")
+        time.sleep(float(os.environ.get("SLOW", "0")))
+        return super().fit(X, y)
+
+
+ours = deliveries.same"""
+
+
+@pytest.fixture
+def slow(work):
+    """The working system with an estimator that notes each fit and sleeps as long as SLOW says."""
+    work.spoil("ours = deliveries.same", SLOW)
+    work.spoil("model=LogisticRegression()", "model=Slow()")
+    return work

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -13,41 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-
-PATIENCE = 120.0
-SLOW = """\
-class Slow(LogisticRegression):
-    def fit(self, X, y):
-        import os, time
-        seconds = float(os.environ.get("SLOW", "0"))
-        if seconds:
-            open("fitting", "a").close()
-            time.sleep(seconds)
-        return super().fit(X, y)
-
-
-ours = deliveries.same"""
-
-
-@pytest.fixture
-def slow(work):
-    """The working system with an estimator that sleeps as long as SLOW says."""
-    work.spoil("ours = deliveries.same", SLOW)
-    work.spoil("model=LogisticRegression()", "model=Slow()")
-    return work
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "asof", *arguments]
-
-
-def environment(**more: str) -> dict[str, str]:
-    plain = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "PYTHONUTF8", "PYTHONIOENCODING")
-    }
-    return plain | more
+from own_process import PATIENCE, command, environment
 
 
 def run(*arguments: str, **more) -> subprocess.CompletedProcess:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,14 +18,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from asof.compute.effort import Unit
 from asof.compute.estimator import Fitted, predict
 from asof.compute.matrix import Matrix
 from asof.declare.fingerprint import canonical
 from asof.declare.metrics import Task
-from asof.engine.clock import CpuMeter
 from asof.engine.fitting import fit_one, libraries
 from asof.engine.history import History
 from asof.engine.steps.train import Fit
+from asof.engine.work import Work
+from asof.stores.models import Model
 from asof.stores.store import Store
 
 Floats = NDArray[np.float64]
@@ -52,6 +54,23 @@ class Training:
         told.update(np.ascontiguousarray(self.rows).data)
         told.update(np.ascontiguousarray(self.label).data)
         return told.hexdigest()
+
+    @property
+    def unit(self) -> Unit:
+        """What the fit is as a piece of work."""
+        return Unit("fit", float(len(self.rows) * trees(self.model)))
+
+
+def trees(model: Any) -> int:
+    """How many trees an estimator, or a step of it, grows; 1 where it does not say.
+
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> trees(RandomForestClassifier(n_estimators=50))
+    50
+    """
+    said: Mapping[str, object] = model.get_params() if hasattr(model, "get_params") else {}
+    found = (v for name, v in said.items() if name.rpartition("__")[2] == "n_estimators")
+    return max([1, *(value for value in found if isinstance(value, int))])
 
 
 def training(history: History, moment: int) -> Training:
@@ -92,25 +111,53 @@ class Answered:
     failure: str = ""
 
 
-Progress = Callable[[float, float], None]
-"""Called with the work done and all the work, in training rows or their worth in predictions."""
-
 _PREDICTION = 0.13
-"""What a prediction costs in training rows, for estimates of the time left (LightGBM)."""
+"""What a prediction costs in training rows, to tell what is begun first (LightGBM)."""
 
 
 class KeptFits:
     """Fits and predictions of one store, kept by content.
 
     Fitted models go to the store's registry, predictions to files in `predictions/` beside it.
+    What is done, and what was there already, is told to `work`.
     """
 
-    def __init__(self, store: Store, *, workers: int | None = None) -> None:
+    def __init__(
+        self, store: Store, *, workers: int | None = None, work: Work | None = None
+    ) -> None:
         self._store = store
         self._folder = store.directory / "predictions"
         self._workers = workers or os.cpu_count() or 1
+        self.work = Work() if work is None else work
 
-    def answers(self, asks: Sequence[Ask], progress: Progress | None = None) -> list[Answered]:
+    @cached_property
+    def _models(self) -> dict[str, Model]:
+        """The model of each fit that is kept."""
+        models = self._store.models.list()
+        return {str(model.metadata["fit"]): model for model in models if "fit" in model.metadata}
+
+    def has(self, training: Training) -> bool:
+        """Whether a fit is kept."""
+        return training.key in self._models
+
+    def took(self, training: Training) -> float | None:
+        """CPU seconds that a kept fit took when it was made; None where nobody noted it."""
+        model = self._models.get(training.key)
+        seconds: object = None if model is None else model.metadata.get("cpu_seconds")
+        return seconds if isinstance(seconds, float) else None
+
+    def needed(self, asks: Sequence[Ask]) -> list[Unit]:
+        """The work that the asks are: fits that are not kept, each once, and predictions."""
+        fits: dict[str, Unit] = {}
+        found: list[Unit] = []
+        for ask in asks:
+            if missing := self._missing(ask):
+                found.append(Unit("predict", missing))
+                if not self.has(ask.training):
+                    fits[ask.training.key] = ask.training.unit
+        return [*fits.values(), *found]
+
+    def answers(self, asks: Sequence[Ask]) -> list[Answered]:
         """Answers to all asks, in their order; those that cost most are begun first.
 
         An estimator's failure is an answer. What is computed is kept at once.
@@ -118,31 +165,28 @@ class KeptFits:
         from joblib import Parallel, delayed  # pyright: ignore[reportUnknownVariableType]
         from threadpoolctl import threadpool_limits
 
-        known = {model.metadata.get("fit") for model in self._store.models.list()}
-        work = [self._work(ask, known) for ask in asks]
-        order = sorted(range(len(asks)), key=lambda i: -work[i])
-        answered: dict[int, Answered] = {}
-        done = 0.0
+        weight = [self._weight(ask) for ask in asks]
+        order = sorted(range(len(asks)), key=lambda i: -weight[i])
         job: Any = delayed(self._one)  # pyright: ignore[reportUnknownVariableType]
         with threadpool_limits(1):
             workers: Any = Parallel(
                 n_jobs=self._workers, backend="threading", return_as="generator_unordered"
             )
             results: Any = workers(job(i, asks[i]) for i in order)
-            for index, found in cast("Iterator[tuple[int, Answered]]", results):
-                answered[index] = found
-                done += work[index]
-                if progress is not None:
-                    progress(done, sum(work))
+            answered = dict(cast("Iterator[tuple[int, Answered]]", results))
         return [answered[index] for index in range(len(asks))]
 
-    def _work(self, ask: Ask, known: set[Any]) -> float:
+    def _missing(self, ask: Ask) -> int:
+        """How many of the predictions that are asked for are not kept."""
         kept = self._kept(ask)
-        missing = len(ask.positions) if kept is None else int(np.isnan(kept[ask.positions]).sum())
+        return len(ask.positions) if kept is None else int(np.isnan(kept[ask.positions]).sum())
+
+    def _weight(self, ask: Ask) -> float:
+        """What an ask costs, in training rows or their worth."""
+        missing = self._missing(ask)
         if not missing:
             return 0.0
-        fit = 0 if ask.training.key in known else len(ask.training.rows)
-        return fit + _PREDICTION * missing
+        return _PREDICTION * missing + (0 if self.has(ask.training) else len(ask.training.rows))
 
     def _one(self, index: int, ask: Ask) -> tuple[int, Answered]:
         kept = self._kept(ask)
@@ -150,13 +194,13 @@ class KeptFits:
             kept = np.full(len(ask.asked.values), np.nan)
         missing = ask.positions[np.isnan(kept[ask.positions])]
         if not len(missing):
+            self.work.kept(ask.training.key)
             return index, Answered(kept[ask.positions], 0.0, 0.0, False, 0)
         fitted, fit_cpu, failure = self._fitted(ask.training)
         if fitted is None:
             nothing = np.full(len(ask.positions), np.nan)
             return index, Answered(nothing, fit_cpu, 0.0, True, 0, failure)
-        meter = CpuMeter(of_thread=True)
-        with meter.measured():
+        with self.work.doing(Unit("predict", len(missing))) as meter:
             kept[missing] = predict(fitted, ask.asked.take(missing))
         self._keep(ask, kept)
         fresh = fit_cpu > 0
@@ -169,20 +213,29 @@ class KeptFits:
 
     def _fitted(self, training: Training) -> tuple[Fitted | None, float, str]:
         """The model, the CPU seconds that it took now, and why there is none."""
-        for model in self._store.models.list():
-            if model.metadata.get("fit") == training.key:
-                return self._store.models.get(model.id)[0], 0.0, ""
-        found = fit_one(
-            training.model,
-            training.seen,
-            training.rows,
-            training.label,
-            training.task,
-            training.moment,
-        )
+        if training.key in self._models:
+            self.work.kept(training.key)
+            return self._store.models.get(self._models[training.key].id)[0], 0.0, ""
+        with self.work.doing(training.unit):
+            found = fit_one(
+                training.model,
+                training.seen,
+                training.rows,
+                training.label,
+                training.task,
+                training.moment,
+            )
         if found.fitted is not None:
-            record = {"fit": training.key, "rows": len(training.rows), "name": "study"}
-            self._store.models.put(found.fitted, moment=training.moment, metadata=record)
+            record = {
+                "fit": training.key,
+                "rows": len(training.rows),
+                "name": "study",
+                "cpu_seconds": found.cpu_seconds,
+            }
+            self._models[training.key] = self._store.models.put(
+                found.fitted, moment=training.moment, metadata=record
+            )
+            self.work.fitted(training.key)
         return found.fitted, found.cpu_seconds, found.reason
 
     def _path(self, ask: Ask) -> Path:

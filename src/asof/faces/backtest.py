@@ -13,10 +13,10 @@ from asof.study.backtest import (
     backtest,
     ingest_declared,
     nothing_fitted,
-    require_ours,
     run_name,
 )
 from asof.study.periods import zone_of
+from asof.study.saving import require_ours
 
 
 def run(

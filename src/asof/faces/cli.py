@@ -11,6 +11,7 @@ from typing import TextIO, cast
 import click
 
 from asof.errors import AsofError, ExitCode
+from asof.faces.live import rehearse, up
 
 SYSTEM = click.argument("system", metavar="FILE[:NAME]")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
@@ -87,12 +88,11 @@ def serving(
     workers: int | None,
 ) -> None:
     """Batch or real time: answer the same requests in several modes, and say what each loses."""
-    from asof.faces.serving import run
+    from asof.faces.serving import Options, run
+    from asof.faces.study import Face
 
-    run(
-        system, features=features, predictions=predictions, max_loss=max_loss, max_cost=max_cost,
-        quick=quick, as_json=as_json, quiet=quiet, out=out, draws=draws, workers=workers,
-    )  # fmt: skip
+    options = Options(features, predictions, max_loss, max_cost, quick, draws, workers)
+    run(Face(system, as_json, quiet, out), options)
 
 
 @cli.command()
@@ -119,9 +119,10 @@ def gap(
 ) -> None:
     """Why production is not what a notebook promised, one idealisation after another."""
     from asof.faces.gap import Options, run
+    from asof.faces.study import Face
 
     options = Options(draws=draws, seeds=seeds, quick=quick, limit=limit, workers=workers)
-    run(system, options, as_json=as_json, quiet=quiet, out=out)
+    run(Face(system, as_json, quiet, out), options)
 
 
 @cli.command()
@@ -153,9 +154,10 @@ def compare(
     The other systems are variants, replayed beside them.
     """
     from asof.faces.compare import Options, run
+    from asof.faces.study import Face
 
     options = Options(every, approval, seeds, quick, draws, workers)
-    run(systems, options, as_json=as_json, quiet=quiet, out=out)
+    run(Face(systems[0], as_json, quiet, out), systems[1:], options)
 
 
 @cli.command()
@@ -303,6 +305,10 @@ def check(system: str) -> None:
     from asof.faces.project import project
 
     click.echo(str(project(system).system))
+
+
+cli.add_command(up)
+cli.add_command(rehearse)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Self, TextIO, cast
@@ -12,6 +13,8 @@ from typing import Any, Self, TextIO, cast
 import click
 
 from asof.engine.clock import elapsed
+from asof.engine.work import Standing
+from asof.errors import Interrupted
 from asof.study.report.terminal import Pace, progress, work_words
 
 BEAT = 30.0
@@ -39,21 +42,18 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-class ProgressLine:
-    """Tells on stderr how far a life has come: one line on a terminal, else few whole ones.
+class Line(ABC):
+    """Tells on stderr how far work has come: one line on a terminal, else few whole ones.
 
-    Use it as a context manager, call it as a `Progress`. While a long fit says nothing a thread
-    repeats the last line every 30 s (each second on a terminal), so that nobody takes silence for
-    the end.
+    Use it as a context manager. While nothing is heard a thread repeats the line every 30 s (each
+    second on a terminal), so that nobody takes silence for the end.
     """
 
-    def __init__(self, zone: str, *, quiet: bool) -> None:
-        self._zone = zone
+    def __init__(self, *, quiet: bool) -> None:
         stderr = cast("TextIO | None", sys.stderr)  # None where it was closed before we began
         self._quiet = quiet or stderr is None or stderr.closed
         self._live = stderr is not None and not stderr.closed and stderr.isatty()
         self._begun, self._pace, self._lock = elapsed(), Pace(seconds=BEAT), Lock()
-        self._last: tuple[int, int, int] | None = None
         self._over = Event()
         self._thread = Thread(target=self._beat, daemon=True)
 
@@ -64,17 +64,20 @@ class ProgressLine:
             self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, _: object
+    ) -> None:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def __call__(self, done: int, total: int, moment: int) -> None:
-        """Take note of fits done, fits planned, and the moment that the life has reached."""
-        if self._quiet:
-            return
-        with self._lock:
-            self._last = (done, total, moment)
+    @abstractmethod
+    def _words(self, passed: float) -> tuple[str, float | None]:
+        """The line after so many seconds, and the part that is done, None before anything is."""
+
+    def _heard(self) -> None:
+        """Something was done: tell it, if a line is due. Called with the lock."""
+        if not self._quiet:
             self._tell()
 
     def _beat(self) -> None:
@@ -84,36 +87,81 @@ class ProgressLine:
 
     def _tell(self) -> None:
         passed = elapsed() - self._begun
-        done, total, moment = self._last or (0, 0, 0)
-        part = done / max(total, 1)
-        if not self._live and not (self._due(part, passed)):
-            return
-        words = f"working  {passed:.0f} s"
-        if self._last is not None:
-            words = progress(done, total, moment, self._zone, passed)
+        words, part = self._words(passed)
         if self._live:
-            click.echo(f"\r{words:<78}", nl=self._last is not None and done >= total, err=True)
-        else:
+            click.echo(f"\r{words:<78}", nl=part is not None and part >= 1, err=True)
+        elif self._due(part, passed):
             click.echo(words, err=True)
 
-    def _due(self, part: float, passed: float) -> bool:
-        if self._last is None:  # nothing is done yet: only time makes a line due
-            return passed >= BEAT and self._pace.due(part, passed)
+    def _due(self, part: float | None, passed: float) -> bool:
+        if part is None:  # nothing is done yet: only time makes a line due
+            return passed >= BEAT and self._pace.due(0.0, passed)
         return self._pace.due(part, passed)
 
 
-def work_line(*, quiet: bool) -> Callable[[float, float], None] | None:
-    """Tells on stderr how much of the work is done: one line on a terminal, else few whole ones."""
-    if quiet or sys.stderr is None or sys.stderr.closed:
-        return None
-    begun, pace, live = elapsed(), Pace(seconds=BEAT), sys.stderr.isatty()
+class ProgressLine(Line):
+    """How far a life has come; called as the `Progress` of a replay."""
 
-    def told(done: float, total: float) -> None:
-        passed = elapsed() - begun
-        words = work_words(done, total, passed)
-        if live:
-            click.echo(f"\r{words:<78}", nl=done >= total, err=True)
-        elif pace.due(done / max(total, 1e-9), passed):
-            click.echo(words, err=True)
+    def __init__(self, zone: str, *, quiet: bool) -> None:
+        super().__init__(quiet=quiet)
+        self._zone = zone
+        self._last: tuple[int, int, int] | None = None
 
-    return told
+    def __call__(self, done: int, total: int, moment: int) -> None:
+        """Take note of fits done, fits planned, and the moment that the life has reached."""
+        with self._lock:
+            self._last = (done, total, moment)
+            self._heard()
+
+    def _words(self, passed: float) -> tuple[str, float | None]:
+        if self._last is None:
+            return f"working  {passed:.0f} s", None
+        done, total, moment = self._last
+        return progress(done, total, moment, self._zone, passed), done / max(total, 1)
+
+
+class WorkLine(Line):
+    """How far a study has come; called as its `Progress`.
+
+    Where it is interrupted it says what is kept.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(quiet=quiet)
+        self._last: tuple[Standing, float] | None = None
+
+    def __call__(self, standing: Standing) -> None:
+        """Take note of where the work stands."""
+        with self._lock:
+            self._last = (standing, elapsed() - self._begun)
+            self._heard()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: object
+    ) -> None:
+        super().__exit__(kind, raised, trace)
+        if isinstance(raised, KeyboardInterrupt):
+            raise Interrupted(*_kept(self._last[0] if self._last else None)) from None
+
+    def _words(self, passed: float) -> tuple[str, float | None]:
+        if self._last is None:
+            return f"working  {passed:.0f} s", None
+        standing, when = self._last
+        left = None if standing.left is None else max(0.0, standing.left - (passed - when))
+        return work_words(standing.part, passed, left), standing.part
+
+
+def _kept(standing: Standing | None) -> tuple[str, str]:
+    """What an interruption leaves behind, and what the next run makes of it."""
+    there = standing.fits + standing.reused if standing else 0
+    if standing is None or not there:
+        return (
+            "Interrupted before a fit was done.",
+            "Nothing is kept yet: the next run begins anew.",
+        )
+    fits = "1 fit is" if there == 1 else f"{there:,} fits are"
+    now = f", {standing.fits:,} of them made now" if standing.reused else ""
+    return (
+        f"Interrupted: {fits} kept{now}, with the predictions that were done.",
+        "Run it again to go on: what is kept is not computed a second time.",
+    )

@@ -19,7 +19,7 @@ from asof.engine.messages import line
 from asof.engine.registry import model_record
 from asof.engine.replay import Progress, Replayed, replay
 from asof.engine.reports import IngestReport
-from asof.engine.service import REPLAYED, keep_life
+from asof.engine.service import keep_life
 from asof.errors import EstimatorError
 from asof.stores.records import Decision
 from asof.stores.store import Store
@@ -175,7 +175,7 @@ def _register(store: Store, system: System[Any], life: Replayed, offset: int) ->
         Decision(each.moment, each.kind, each.words, each.evidence)
         for each in decisions(life.log.messages)
     ]
-    keep_life(store, system, taken, ids, kind=REPLAYED, stamp=now())
+    keep_life(store, system, taken, ids, stamp=now())
 
 
 def run_name(facts: Life, variant: str) -> str:

@@ -106,9 +106,11 @@ def test_what_was_computed_is_kept(compared: Run, usual: Compared) -> None:
 
 
 def test_it_says_what_it_will_take_before_it_begins(compared: Run) -> None:
-    told = []
-    facts = compared(announce=told.append).facts
-    assert told[0].memory == facts.lattice.memory > 0
+    told: list[int] = []
+    facts = compared(announce=lambda _, memory: told.append(memory)).facts
+    twice = compared(announce=lambda _, memory: told.append(memory), seeds=2).facts
+    assert told == [facts.lattice.memory, twice.lattice.memory]
+    assert twice.lattice.memory == 2 * facts.lattice.memory > 0
 
 
 def test_a_metric_that_is_no_mean_is_replayed(compared: Run, filed) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from asof.errors import UsageError
 from asof.faces.compare import Options, run
+from asof.faces.study import Face
 
 DECLARED = '''
 """Will a visit be a yes?"""
@@ -61,7 +62,7 @@ def file(folder: Path) -> Iterator[Path]:
 
 def test_a_table_and_where_the_report_is(file: Path, capsys, tmp_path: Path) -> None:
     references = [str(file), f"{file}:fewer"]
-    run(references, USUAL, as_json=False, quiet=True, out=str(tmp_path / "report"))
+    run(Face(references[0], quiet=True, out=str(tmp_path / "report")), references[1:], USUAL)
     out, err = capsys.readouterr()
     assert err == ""
     assert "every 10 days" in out
@@ -72,7 +73,7 @@ def test_a_table_and_where_the_report_is(file: Path, capsys, tmp_path: Path) -> 
 
 
 def test_json_is_one_document(file: Path, capsys, tmp_path: Path) -> None:
-    run([str(file)], USUAL, as_json=True, quiet=False, out=str(tmp_path / "report"))
+    run(Face(str(file), as_json=True, out=str(tmp_path / "report")), [], USUAL)
     out, err = capsys.readouterr()
     assert json.loads(out)["system"] == "told"
     assert "lattice of " in err
@@ -81,18 +82,18 @@ def test_json_is_one_document(file: Path, capsys, tmp_path: Path) -> None:
 
 def test_nothing_to_compare_is_said_and_is_no_failure(file: Path, capsys, tmp_path: Path) -> None:
     seldom = Options(every=200.0, approval=0.0, seeds=1, quick=False, draws=100, workers=1)
-    run([str(file)], seldom, as_json=False, quiet=True, out=str(tmp_path / "report"))
+    run(Face(str(file), quiet=True, out=str(tmp_path / "report")), [], seldom)
     assert "needs at least 3" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_it_refuses(file: Path, tmp_path: Path) -> None:
     still = Options(every=0.0, approval=0.0, seeds=1, quick=False, draws=100, workers=1)
     with pytest.raises(UsageError, match="never move on"):
-        run([str(file)], still, as_json=True, quiet=True, out=None)
+        run(Face(str(file), as_json=True, quiet=True), [], still)
     other = tmp_path / "other.py"
     other.write_text(DECLARED, encoding="utf-8")
     with pytest.raises(UsageError, match="another folder"):
-        run([str(file), str(other)], USUAL, as_json=True, quiet=True, out=None)
+        run(Face(str(file), as_json=True, quiet=True), [str(other)], USUAL)
     (tmp_path / "mine.txt").write_text("keep me")
     with pytest.raises(UsageError, match="other files"):
-        run([str(file)], USUAL, as_json=True, quiet=True, out=str(tmp_path))
+        run(Face(str(file), as_json=True, quiet=True, out=str(tmp_path)), [], USUAL)

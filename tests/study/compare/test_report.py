@@ -126,7 +126,7 @@ def text_of(document: str) -> str:
 
 def test_no_number_of_the_page_is_an_orphan(any_result: Comparison) -> None:
     known = printed(any_result)
-    found = set(NUMBER.findall(text_of(page.html(any_result))))
+    found = set(NUMBER.findall(text_of(told.html(page.of(any_result)))))
     assert {number for number in found if number not in known} == set()
 
 
@@ -152,7 +152,7 @@ def test_advice_comes_with_its_uncertainty(facts: Comparison) -> None:
 
 
 def test_the_picture_names_what_it_shows(facts: Comparison) -> None:
-    drawn = page.svg(facts, "light")
+    drawn = told.picture(page.of(facts), "light")
     for wanted in (
         words.title(facts), "Log loss, lower is better", "CPU seconds of fitting",
         "20 January to 9 May 2025", "log scale", "the frontier", "best possible in hindsight",
@@ -195,7 +195,7 @@ def test_text_stays_in_the_drawing(facts: Comparison, width: int) -> None:
 )
 def test_texts_have_room(name: str, facts: Comparison, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    path.write_text(page.html(results(facts)[name]), encoding="utf-8")
+    path.write_text(told.html(page.of(results(facts)[name])), encoding="utf-8")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = opened(browser, path, 1280, "light")
@@ -209,16 +209,16 @@ def test_texts_have_room(name: str, facts: Comparison, tmp_path: Path) -> None:
 
 def test_where_there_is_nothing_to_draw_there_are_words(facts: Comparison) -> None:
     nothing = results(facts)["nothing"]
-    assert "There is nothing to draw: the life has one look." in page.html(nothing)
-    assert page.svg(nothing, "light") == ""
+    assert "There is nothing to draw: the life has one look." in told.html(page.of(nothing))
+    assert told.picture(page.of(nothing), "light") == ""
 
 
 def test_the_page_runs_nothing_and_is_small(any_result: Comparison) -> None:
-    document = page.html(any_result)
+    document = told.html(page.of(any_result))
     assert "<script" not in document
     assert not re.findall(r'(?:src|href)="http', document)
     assert len(document) < 400_000
-    bundle = page.mimebundle(any_result)
+    bundle = told.mimebundle(page.of(any_result))
     assert bundle["text/plain"] == "\n".join(told.lines(page.of(any_result)))
     assert "<script" not in bundle["text/html"]
 

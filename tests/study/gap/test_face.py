@@ -52,7 +52,7 @@ def test_json_is_one_document(declared: Path, capsys: pytest.CaptureFixture[str]
     assert left(["gap", str(declared), "--quick", "--draws", "50", "--json"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["quick"] is True
-    assert "gap 100%" in told.err
+    assert "done 100%" in told.err
 
 
 def test_a_gap_over_the_limit_is_a_no(declared: Path, capsys: pytest.CaptureFixture[str]) -> None:

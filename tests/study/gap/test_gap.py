@@ -17,6 +17,7 @@ from asof import days
 from asof.declare.policies import BatchPredictions
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.replay import replay
+from asof.engine.work import Work
 from asof.stores.store import Store
 from asof.study.backtest import backtest, ingest_declared
 from asof.study.gap import words
@@ -128,7 +129,7 @@ def test_folds_and_sizes_are_what_they_say(front: Path):
     from asof.study.gap.stages import stages
 
     here = looked_at(front, Setting())
-    found = {each.key: each for each in stages(here)}
+    found = {each.key: each for each in stages(here, Work())}
     for key, fold in (("size", here.row_fold), ("blocks", here.day_fold)):
         for part in found[key].parts:
             own = set(fold[here.scored[part.at]])

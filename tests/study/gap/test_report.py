@@ -12,10 +12,9 @@ from example_gaps import GAPS
 
 from asof.study.gap import words
 from asof.study.gap.facts import GapFacts
-from asof.study.gap.page import fragment, page
+from asof.study.gap.page import of
 from asof.study.gap.picture import draw
-from asof.study.gap.terminal import lines
-from asof.study.report import text
+from asof.study.report import text, told
 from asof.study.report.page import WIDTHS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -64,35 +63,35 @@ def test_advice_is_about_the_largest_bar():
 
 
 def test_advice_of_a_figure_too_good_names_what_production_loses():
-    told = [each.strong for each in words.advice(example_gaps.auc())]
-    assert told[0].startswith("Judge")
-    assert told[1] == "Refit more often"
+    said = [each.strong for each in words.advice(example_gaps.auc())]
+    assert said[0].startswith("Judge")
+    assert said[1] == "Refit more often"
 
 
 def test_nothing_shown_is_nothing_to_mend():
     (only,) = map(str, words.advice(example_gaps.unshown()))
     assert only == "No bar is shown to make it worse, so there is nothing here to mend."
-    assert "no difference shown" in "\n".join(lines(example_gaps.unshown()))
-    assert "No difference is shown for" in "\n".join(lines(example_gaps.unshown()))
+    assert "no difference shown" in "\n".join(told.lines(of(example_gaps.unshown())))
+    assert "No difference is shown for" in "\n".join(told.lines(of(example_gaps.unshown())))
 
 
 def test_what_is_better_is_said_to_be():
-    told = "\n".join(lines(example_gaps.quantity()))
-    assert "Refit as declared is for the better" in told
-    assert "\u22128.6 [" in told
+    said = "\n".join(told.lines(of(example_gaps.quantity())))
+    assert "Refit as declared is for the better" in said
+    assert "\u22128.6 [" in said
 
 
 def test_seeds_are_told():
-    told = " ".join(" ".join(lines(example_gaps.noisy())).split())
-    assert "Smaller than what another seed moves them by" in told
+    said = " ".join(" ".join(told.lines(of(example_gaps.noisy()))).split())
+    assert "Smaller than what another seed moves them by" in said
 
 
 def test_what_is_not_identifiable_is_said(facts: GapFacts):
-    told = " ".join(" ".join(lines(facts)).split())
+    said = " ".join(" ".join(told.lines(of(facts))).split())
     if facts.diagnosis.verdict in {"not identifiable", "too few days"}:
-        assert "not identifiable" in told
+        assert "not identifiable" in said
     if facts.why:
-        assert "%" not in told
+        assert "%" not in said
 
 
 def test_drawings_are_whole_and_stay_inside(facts: GapFacts):
@@ -128,16 +127,16 @@ def test_a_bar_says_its_sign_in_shape_and_sign():
 def test_axis_unit_interval_and_days_are_named(facts: GapFacts):
     if facts.why:
         return
-    drawn, told = draw(facts, 1136), page(facts)
+    drawn, said = draw(facts, 1136), told.html(of(facts))
     better = "lower is better" if facts.metric.lower_is_better else "higher is better"
     assert better in drawn
     assert "95% interval" in drawn
-    assert f"{facts.n:,} requests" in told
-    assert "2013" in told
+    assert f"{facts.n:,} requests" in said
+    assert "2013" in said
 
 
 def test_pages_ask_for_nothing(facts: GapFacts):
-    for made in (page(facts), fragment(facts)):
+    for made in (told.html(of(facts)), told.fragment(of(facts))):
         assert "<script" not in made
         assert not re.search(r"(src|href)=\"(?!data:)", made)
         assert len(made) < 150_000
@@ -157,6 +156,6 @@ def test_numbers_of_the_terminal_are_in_the_json(facts: GapFacts):
             known.add(abs(float(value)))
 
     collect(json.loads(facts.to_json()))
-    told = " ".join(lines(facts)[3:])
-    for number in re.findall(r"(?<![\w.,:])[+\u2212]?(\.\d{4})(?!\d)", told):
+    said = " ".join(told.lines(of(facts))[3:])
+    for number in re.findall(r"(?<![\w.,:])[+\u2212]?(\.\d{4})(?!\d)", said):
         assert any(abs(value - float(number)) <= 0.50001e-4 for value in known), number

@@ -12,6 +12,7 @@ import example_modes
 import pytest
 from test_browser import CHROMIUM, faults, opened, playwright
 
+from asof.study.report import told
 from asof.study.report.page import WIDTHS
 from asof.study.serving import page, words
 from asof.study.serving.facts import ServingFacts
@@ -97,11 +98,11 @@ def test_nothing_beside_online_draws_nothing():
 
 
 def test_the_picture_stands_alone():
-    made = page.svg(example_modes.usual(), "dark")
+    made = told.picture(page.of(example_modes.usual()), "dark")
     root = ET.fromstring(made)
     assert root.tag == f"{SVG}svg"
     assert "lose .0031" in "".join(root.itertext())
-    assert page.svg(example_modes.one_class(), "light") == ""
+    assert told.picture(page.of(example_modes.one_class()), "light") == ""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on PATH")
@@ -115,7 +116,7 @@ def test_the_picture_stands_alone():
 )
 def test_texts_have_room(name: str, tmp_path: Path):
     path = tmp_path / f"{name}.html"
-    path.write_text(page.html(example_modes.STUDIES[name]()), encoding="utf-8")
+    path.write_text(told.html(page.of(example_modes.STUDIES[name]())), encoding="utf-8")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = opened(browser, path, 1280, "light")

@@ -62,7 +62,7 @@ def text_of(made: str) -> str:
 
 def test_no_number_is_an_orphan(study_facts: ServingFacts):
     known = printed(study_facts)
-    said = [text_of(page.html(study_facts)), *told.lines(page.of(study_facts))]
+    said = [text_of(told.html(page.of(study_facts))), *told.lines(page.of(study_facts))]
     orphans = {number for number in NUMBER.findall(" ".join(said)) if number not in known}
     assert orphans == set()
 
@@ -102,8 +102,8 @@ def test_worse_than_no_model_is_said_wherever_it_is_so():
     facts = example_modes.usual()
     said = " ".join(map(str, words.lead(facts)))
     assert "are worse than no model (.5855 against .5501), and raise no error" in said
-    assert "worse than no model" in page.html(facts)
-    assert "worse than no model" not in page.html(example_modes.nothing_shown())
+    assert "worse than no model" in told.html(page.of(facts))
+    assert "worse than no model" not in told.html(page.of(example_modes.nothing_shown()))
 
 
 def test_a_difference_without_an_interval_says_so():
@@ -126,7 +126,7 @@ def test_quick_is_said(study_facts: ServingFacts):
 
 
 def test_the_page_asks_for_nothing(study_facts: ServingFacts):
-    made = page.html(study_facts)
+    made = told.html(page.of(study_facts))
     for word in ("<script", "src=", "@import", "url(http", '<link rel="s'):
         assert word not in made
     assert len(made.encode()) < 150_000

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from asof.compute.effort import Unit
 from asof.compute.interval import DRAWS
 from asof.compute.lattice import Cells, cells
 from asof.compute.metric import metric
@@ -20,11 +21,12 @@ from asof.compute.walk import World
 from asof.declare.schedules import Periodic
 from asof.declare.system import System
 from asof.engine.history import History, read_tables, until_of
-from asof.engine.kept import KeptFits, Progress
+from asof.engine.kept import KeptFits
 from asof.engine.replay import start_of
+from asof.engine.work import Progress, Work
 from asof.errors import MetricUndefined
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared, require_ours
+from asof.study.backtest import ingest_declared
 from asof.study.compare import page
 from asof.study.compare.cost import cpu_a_row
 from asof.study.compare.facts import (
@@ -41,12 +43,16 @@ from asof.study.compare.many import Many, plain, walk_all
 from asof.study.compare.seeds import seeded
 from asof.study.compare.shifts import distances
 from asof.study.compare.variants import variant_facts
+from asof.study.expected import featured, replay_guessed
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.periods import zone_of
+from asof.study.report.study import Study
+from asof.study.report.told import Told
 from asof.units import DAY, Duration
 
 Floats = NDArray[np.float64]
-Announce = Callable[[Plan], None]
+Announce = Callable[[Plan, int], None]
+"""Told what will be computed, and the bytes that it will take, before it is."""
 
 _LEAST_LOOKS = 3
 
@@ -57,7 +63,7 @@ QUICK = 1 / 3
 
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(Study):
     """A comparison of policies: `facts` for reading; in a notebook it shows itself.
 
     `to_json()` gives the facts, `svg()` the frontier, `save(folder)` writes the report.
@@ -65,51 +71,21 @@ class Compared:
 
     facts: Comparison
 
-    def to_json(self) -> str:
-        """The facts as one JSON document."""
-        return self.facts.to_json()
+    picture: ClassVar[str] = "frontier.svg"
+
+    @property
+    def written(self) -> Comparison:
+        """The facts, to be written."""
+        return self.facts
+
+    def told(self) -> Told:
+        """What the comparison says, for all faces."""
+        return page.of(self.facts)
 
     @property
     def frame(self) -> pl.DataFrame:
         """One row a policy: its name, kind, fits, cost and figure."""
         return pl.DataFrame([asdict(each) for each in self.facts.points])
-
-    def html(self) -> str:
-        """The report as one self-contained page."""
-        return page.html(self.facts)
-
-    def svg(self, theme: Literal["light", "dark"] = "light") -> str:
-        """The frontier as one self-contained picture, "" where there is none."""
-        return page.svg(self.facts, theme)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return page.mimebundle(self.facts)
-
-    def save(self, folder: Path) -> Path:
-        """Write report, picture and facts into `folder`, whole or not at all.
-
-        A report that is there is replaced.
-
-        Raises:
-            UsageError: the folder holds something else.
-        """
-        require_ours(folder)
-        part, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "old"))
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        try:
-            (part / "report.html").write_text(self.html(), encoding="utf-8")
-            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
-            (part / "frontier.svg").write_text(self.svg(), encoding="utf-8")
-            if folder.exists():
-                folder.rename(old)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-            if old.exists() and not folder.exists():
-                old.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        return folder / "report.html"
 
 
 def compare(
@@ -133,8 +109,8 @@ def compare(
     A model is fitted at each look: those of the declared schedule, or `every` so often. `variants`
     are replayed and stand in the same table. A finished model is promoted `approval` later. With
     two `seeds` what was best in hindsight is judged on fits with another seed. `quick` looks at the
-    first third of the days of the life. `announce` is told
-    what will be computed before it is. Fits and predictions are kept by content in the store.
+    first third of the days of the life. `announce` is told what will be computed before it is,
+    `progress` how far it has come. Fits and predictions are kept by content in the store.
 
     Raises:
         DataRefused: a file was refused as a whole, or there is nothing to replay.
@@ -148,13 +124,16 @@ def compare(
         looks = looks_of(history, every)
         wanted = plan(history, looks, approval=approval.microseconds)
         if announce is not None:
-            announce(wanted)
-        kept = KeptFits(opened, workers=workers)
-        study = _Study(wanted, kept, every, draws, question)
-        facts = study.facts(seeds, progress)
+            announce(wanted, seeds * wanted.memory)
+        work = Work(progress, lanes=workers or os.cpu_count() or 1)
+        kept = KeptFits(opened, workers=workers, work=work)
+        study = _Study(wanted, kept, work, every, draws, question)
+        study.expect(seeds, len(variants or {}))
+        facts = study.facts(seeds)
         if quick:
             facts = replace(facts, notes=(*facts.notes, _QUICK))
         others = variant_facts(variants or {}, opened, base, kept, study.judge, study.served)
+        work.over()
         return Compared(replace(facts, variants=others))
     finally:
         if store is None:
@@ -176,9 +155,16 @@ class _Study:
     """One comparison under way."""
 
     def __init__(
-        self, wanted: Plan, kept: KeptFits, every: Duration | None, draws: int, question: str
+        self,
+        wanted: Plan,
+        kept: KeptFits,
+        work: Work,
+        every: Duration | None,
+        draws: int,
+        question: str,
     ) -> None:
         self._plan, self._kept, self._draws, self._question = wanted, kept, draws, question
+        self._work = work
         system = wanted.history.system
         schedule = system.retraining if every is None else Periodic(every)
         self._zone = zone_of(system)
@@ -186,20 +172,41 @@ class _Study:
         self.judge: Judge | None = None
         self.served: Floats | None = None
 
-    def facts(self, seeds: int, progress: Progress | None) -> Comparison:
+    def expect(self, seeds: int, variants: int) -> None:
+        """Say what the work will be."""
+        history = self._plan.history
+        featured(history, self._work)
+        self._work.plan("lattice", self._kept.needed(self._plan.asks()))
+        again = self._other(seeds)
+        if again is not None:
+            self._work.plan("another seed", self._kept.needed(self._plan.asks(again)))
+        # A variant is replayed in full; before it is looked at it is taken to be like the first.
+        self._work.plan("variants", replay_guessed(history, int(self._plan.looks[0])) * variants)
+        self._work.plan("walks", [self._walks()])
+
+    def _other(self, seeds: int) -> Any | None:
+        """The estimator with another seed, where that is asked for and there is one."""
+        return seeded(self._plan.history.system.model) if seeds > 1 else None
+
+    def _walks(self) -> Unit:
+        looks, rows = len(self._plan.looks), len(self._plan.rows)
+        return Unit("figures", float(looks * (looks + rows)))
+
+    def facts(self, seeds: int) -> Comparison:
         if trouble := _too_little(self._plan):
             return self._nothing(trouble)
         try:
-            found = gather(self._plan, self._kept, progress)
+            found = gather(self._plan, self._kept)
         except MetricUndefined as undefined:
             return self._nothing(undefined.what.rstrip("."))
         if found.failures[0]:
             reason = found.failures[0].splitlines()[0].rstrip(".")
             return self._nothing(f"The first model of the life could not be fitted: {reason}")
         self.judge = Judge(found, self._zone, self._draws)
-        again = seeded(self._plan.history.system.model) if seeds > 1 else None
-        second = None if again is None else gather(self._plan, self._kept, progress, again)
-        return self._told(found, second, asked=seeds)
+        again = self._other(seeds)
+        second = None if again is None else gather(self._plan, self._kept, again)
+        with self._work.doing(self._walks()):
+            return self._told(found, second, asked=seeds)
 
     def _told(self, found: Gathered, second: Gathered | None, *, asked: int) -> Comparison:
         judge = Judge(found, self._zone, self._draws)
@@ -222,6 +229,7 @@ class _Study:
                 failed=sum(map(bool, found.failures)),
                 predicted=found.predicted + (second.predicted if second else 0),
                 cpu_a_row=cpu_a_row(found),
+                memory=self._plan.memory * (1 if second is None else 2),
                 seeds=1 if second is None else 2,
             ),
             families=_counted(many),

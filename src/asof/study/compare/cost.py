@@ -7,7 +7,10 @@ from asof.study.compare.gather import Gathered
 
 
 def cpu_a_row(found: Gathered) -> float:
-    """CPU seconds of fitting a row: of the fits that ran now, else of the first, run once more."""
+    """CPU seconds of fitting a row, as was measured when the fits were made.
+
+    Where nobody noted it, the first is run once more.
+    """
     if found.fitted_rows and found.fit_cpu > 0:
         return found.fit_cpu / found.fitted_rows
     first = found.plan.trainings[0]

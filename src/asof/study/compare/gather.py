@@ -16,7 +16,7 @@ from asof.compute.schedule import moments
 from asof.declare.policies import BatchPredictions
 from asof.declare.schedules import Periodic
 from asof.engine.history import History
-from asof.engine.kept import Answered, Ask, KeptFits, Progress, Training, training
+from asof.engine.kept import Answered, Ask, KeptFits, Training, training
 from asof.engine.replay import start_of
 from asof.errors import UsageError
 from asof.units import DAY, Duration
@@ -151,7 +151,8 @@ class Gathered:
 
     Losses are oriented, less being better. They are those of the metric where that is a mean of
     losses (`exact`); else those by which the policies that read labels decide. `prior` are the
-    losses of the constant prediction. `failures` says why fits failed.
+    losses of the constant prediction. `failures` says why fits failed. `fit_cpu` is what the fits
+    took whenever they were made, as far as that was noted, for `fitted_rows` rows.
     """
 
     plan: Plan
@@ -175,15 +176,13 @@ class Gathered:
         return assembled(self.predictions, self.plan.first, models, len(self.plan.rows))
 
 
-def gather(
-    wanted: Plan, kept: KeptFits, progress: Progress | None = None, model: Any = None
-) -> Gathered:
+def gather(wanted: Plan, kept: KeptFits, model: Any = None) -> Gathered:
     """Fit and predict what is not kept yet, and lay the losses out.
 
     Raises:
         MetricUndefined: the predictions are none that the metric can read.
     """
-    answers = kept.answers(wanted.asks(model), progress)
+    answers = kept.answers(wanted.asks(model))
     predictions = wanted.predictions(answers)
     measured = metric(wanted.history.system.measured)
     y = wanted.label
@@ -195,12 +194,16 @@ def gather(
     found = lattice(wanted.looks, wanted.delay, wanted.scored, losses)
     prior = oriented(walked, y, np.full(len(y), wanted.prior))
     fresh = [each for each in answers if each.fitted_now]
-    rows = [len(t.rows) for t, a in zip(wanted.trainings, answers, strict=True) if a.fitted_now]
+    known = [
+        (seconds, len(each.rows))
+        for each in wanted.trainings
+        if (seconds := kept.took(each)) is not None
+    ]
     return Gathered(
         wanted, measured, tuple(predictions), found, prior,
         tuple(each.failure for each in answers),
         len(answers) - len(fresh), sum(each.predicted_now for each in answers),
-        sum(each.fit_cpu for each in fresh), sum(rows),
+        sum(seconds for seconds, _ in known), sum(rows for _, rows in known),
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from asof.study.compare import words
 from asof.study.compare.facts import Comparison, PolicyFact
@@ -16,21 +15,6 @@ from asof.study.report.tables import Table, tabulated
 from asof.study.report.words import because
 
 NOTHING = "\u2013"
-
-
-def html(facts: Comparison) -> str:
-    """The report as one page."""
-    return told.html(of(facts))
-
-
-def svg(facts: Comparison, theme: Literal["light", "dark"]) -> str:
-    """The picture by itself."""
-    return told.picture(of(facts), theme)
-
-
-def mimebundle(facts: Comparison) -> dict[str, str]:
-    """Plain text and HTML for a notebook."""
-    return told.mimebundle(of(facts))
 
 
 def of(facts: Comparison) -> told.Told:

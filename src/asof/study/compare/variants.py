@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from asof.declare.system import System
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.kept import KeptFits
-from asof.engine.replay import Replayed, replay
+from asof.engine.replay import Replayed, start_of
 from asof.errors import DataRefused, EstimatorError
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
 from asof.study.compare.cost import cpu_a_row
 from asof.study.compare.facts import PolicyFact
 from asof.study.compare.figures import Judge
+from asof.study.expected import featured, replay_guessed, replayed
 from asof.study.facts import Figure
 
 Floats = NDArray[np.float64]
@@ -39,34 +41,42 @@ def variant_facts(
     if judge is None or served is None:
         return ()
     return tuple(
-        _one(name, system, store, base, kept, judge, served) for name, system in variants.items()
+        _one(name, system, _Ground(store, base, kept, judge, served), len(variants) - 1 - number)
+        for number, (name, system) in enumerate(variants.items())
     )
 
 
-def _one(
-    name: str,
-    system: System[Any],
-    store: Store,
-    base: Path,
-    kept: KeptFits,
-    judge: Judge,
-    served: Floats,
-) -> PolicyFact:
+@dataclass(frozen=True)
+class _Ground:
+    """Where variants are replayed, and what they are judged beside."""
+
+    store: Store
+    base: Path
+    kept: KeptFits
+    judge: Judge
+    served: Floats
+
+
+def _one(name: str, system: System[Any], on: _Ground, more: int) -> PolicyFact:
+    """One variant, with `more` of them to come."""
     try:
-        ingest_declared(system, store, base)
-        history = History(system, read_tables(system, store), until_of(system, store))
-        life = replay(history, kept=kept)
+        ingest_declared(system, on.store, on.base)
+        history = History(system, read_tables(system, on.store), until_of(system, on.store))
+        featured(history, on.kept.work)
+        start = start_of(history.system, history)
+        after = replay_guessed(history, start) * more
+        life = replayed(history, on.kept, "variants", after)
     except (DataRefused, EstimatorError) as refused:
         return _none(name, refused.what.rstrip("."))
     fits = len(life.fits)
-    cost = cpu_a_row(judge.found) * sum(fit.rows for fit in life.fits.values())
-    if trouble := _other(life, judge):
+    cost = cpu_a_row(on.judge.found) * sum(fit.rows for fit in life.fits.values())
+    if trouble := _other(life, on.judge):
         return PolicyFact(
             name, "variant", "replay", fits, cost, Figure.missing(trouble), None, trouble
         )
-    p = life.predictions[judge.found.plan.rows]
+    p = life.predictions[on.judge.found.plan.rows]
     return PolicyFact(
-        name, "variant", "replay", fits, cost, judge.total(p), judge.difference(p, served)
+        name, "variant", "replay", fits, cost, on.judge.total(p), on.judge.difference(p, on.served)
     )
 
 

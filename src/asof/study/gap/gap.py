@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.compute.baseline import prior
-from asof.compute.gap import Bar, waterfall
-from asof.compute.interval import DRAWS, Estimate, estimate, paired
-from asof.compute.metric import Metric, metric
-from asof.declare.policies import Online
+from asof.compute.effort import Unit
+from asof.compute.interval import DRAWS
 from asof.declare.system import System
-from asof.engine.clock import cpu
 from asof.engine.history import History, read_tables, until_of
-from asof.engine.kept import KeptFits, Progress, training
-from asof.engine.replay import Replayed, replay
+from asof.engine.kept import KeptFits
+from asof.engine.replay import start_of
+from asof.engine.work import Progress, Work
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
-from asof.study.facts import Figure, MethodFact, MetricFact
-from asof.study.gap.diagnosis import diagnosis
-from asof.study.gap.facts import TOO_FEW, DiagnosisFact, GapCost, GapFacts, StageFact
-from asof.study.gap.stages import Run, Stage, run, stages
-from asof.study.gap.world import (
-    FOLDS,
-    QUICK_FOLDS,
-    Setting,
-    World,
-    reseeded,
-    world,
-)
-from asof.study.periods import zone_of
-from asof.study.words import retraining_words, serving_words
+from asof.study.expected import featured, replay_guessed, replayed
+from asof.study.facts import Figure
+from asof.study.gap import judge, page
+from asof.study.gap.facts import GapFacts
+from asof.study.gap.stages import guessed, run, stages
+from asof.study.gap.world import FOLDS, QUICK_FOLDS, Setting, World, reseeded, world
+from asof.study.report.study import Study
+from asof.study.report.told import Told
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(Study):
     """The gap of a system: `facts` for reading, `frame` a row a stage.
 
     In a notebook it shows itself; `to_json()` gives the same facts, `save(folder)` writes the
@@ -53,6 +43,8 @@ class Gap:
 
     facts: GapFacts
     predictions: Mapping[str, Floats] = field(repr=False)
+
+    picture: ClassVar[str] = "gap.svg"
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -69,35 +61,14 @@ class Gap:
             schema_overrides={"since": pl.String},
         )
 
-    def to_json(self) -> str:
-        """The facts as one JSON document."""
-        return self.facts.to_json()
+    @property
+    def written(self) -> GapFacts:
+        """The facts, to be written."""
+        return self.facts
 
-    def html(self) -> str:
-        """The report as one self-contained page."""
-        from asof.study.gap.page import page
-
-        return page(self.facts)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from asof.study.gap.page import fragment
-        from asof.study.gap.terminal import lines
-
-        return {"text/plain": "\n".join(lines(self.facts)), "text/html": fragment(self.facts)}
-
-    def save(self, folder: Path) -> Path:
-        """Write report and facts into `folder`, whole or not at all."""
-        part = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        try:
-            (part / "report.html").write_text(self.html(), encoding="utf-8")
-            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        return folder / "report.html"
+    def told(self) -> Told:
+        """What the gap says, for all faces."""
+        return page.of(self.facts)
 
 
 def gap(
@@ -116,251 +87,77 @@ def gap(
 
     `seeds` times fits and folds are drawn anew, to see by how much that alone moves a step.
     `quick` looks at two periods of the life with three folds, and says so. What was computed
-    before, by this or another study, is kept and used again.
+    before, by this or another study, is kept and used again. `progress` is told how far it has
+    come.
 
     Raises:
         DataRefused: a file was refused as a whole, or there is nothing to replay.
     """
     base = Path(base)
-    kept = store or Store(base / ".asof" / system.name)
+    opened = store or Store(base / ".asof" / system.name)
     try:
-        ingest_declared(system, kept, base)
-        tables = read_tables(system, kept)
-        history = History(system, tables, until_of(system, kept))
-        fits = KeptFits(kept, workers=workers)
-        life = replay(history, workers=workers, kept=fits)
-        setting = Setting(QUICK_FOLDS if quick else FOLDS, quick)
-        here = world(life, setting)
-        why = _nothing(here)
-        if why:
-            return Gap(_facts(here, question, draws, seeds, why), {})
-        first = run(here, stages(here), fits, progress)
-        others = [_another(here, seed, fits, workers) for seed in range(1, seeds)]
-        return _told(here, first, others, question, draws)
+        ingest_declared(system, opened, base)
+        tables = read_tables(system, opened)
+        history = History(system, tables, until_of(system, opened))
+        work = Work(progress, lanes=workers or os.cpu_count() or 1)
+        study = _Study(KeptFits(opened, workers=workers, work=work), work, workers, question, draws)
+        found = study.gap(history, Setting(QUICK_FOLDS if quick else FOLDS, quick), seeds)
+        work.over()
+        return found
     finally:
         if store is None:
-            kept.close()
+            opened.close()
 
 
-def _another(
-    here: World, seed: int, fits: KeptFits, workers: int | None
-) -> dict[str, Floats | str]:
-    """The same stages and the same life with another seed."""
-    model = here.history.system.model
-    for _ in range(seed):
-        model = reseeded(model)
-    system = here.history.system.but(model=model)
-    history = History(system, here.history.tables, here.history.until)
-    life = replay(history, workers=workers, kept=fits)
-    setting = Setting(here.setting.folds, here.setting.quick, seed)
-    other = world(life, setting)
-    if not np.array_equal(other.scored, here.scored):
-        return {}
-    found = run(other, stages(other), fits)
-    return {**found.predictions, "policy": life.predictions[here.scored]}
+@dataclass(frozen=True)
+class _Study:
+    """One gap under way."""
 
+    kept: KeptFits
+    work: Work
+    workers: int | None
+    question: str
+    draws: int
 
-def _nothing(here: World) -> str:
-    """Why there is no gap to show, or nothing."""
-    value, covered = here.value[here.scored], here.history.serving.covered
-    if not covered[here.life.first : here.life.last].any():
-        return "no run could know a single request before it was asked"
-    if len(value) < TOO_FEW:
-        return f"{len(value):,} requests can be scored, and a gap needs at least {TOO_FEW}"
-    if here.history.system.task == "binary" and len(np.unique(value)) == 1:
-        return f"all {len(value):,} outcomes are {'yes' if value[0] else 'no'}"
-    return ""
+    def gap(self, history: History, setting: Setting, seeds: int) -> Gap:
+        start = start_of(history.system, history)
+        self.work.plan("stages", guessed(history, start, setting))
+        self.work.plan("figures", [self._figures(history)])
+        whole = [*replay_guessed(history, start), *guessed(history, start, setting)]
+        self.work.plan("other seeds", whole * (seeds - 1))
+        featured(history, self.work)
+        life = replayed(history, self.kept, "life", workers=self.workers)
+        here = world(life, setting)
+        why = judge.nothing(here)
+        if why:
+            return Gap(judge.facts_of(here, self.question, self.draws, seeds, why), {})
+        first = run(here, stages(here, self.work), self.kept)
+        others: list[Mapping[str, Floats | str]] = []
+        for seed in range(1, seeds):
+            self.work.plan("other seeds", whole * (seeds - 1 - seed))
+            others.append(self._another(here, seed))
+        with self.work.doing(self._figures(history)):
+            return Gap(*judge.told(here, first, others, self.question, self.draws))
 
+    def _another(self, here: World, seed: int) -> Mapping[str, Floats | str]:
+        """The same stages and the same life with another seed."""
+        model = here.history.system.model
+        for _ in range(seed):
+            model = reseeded(model)
+        system = here.history.system.but(model=model)
+        history = History(system, here.history.tables, here.history.until)
+        self.work.plan("stages", guessed(history, here.life.start, here.setting))
+        featured(history, self.work)
+        life = replayed(history, self.kept, "life", workers=self.workers)
+        other = world(life, Setting(here.setting.folds, here.setting.quick, seed))
+        if not np.array_equal(other.scored, here.scored):
+            return {}
+        found = run(other, stages(other, self.work), self.kept)
+        return {**found.predictions, "policy": life.predictions[here.scored]}
 
-def _told(
-    here: World,
-    first: Run,
-    others: Sequence[Mapping[str, Floats | str]],
-    question: str,
-    draws: int,
-) -> Gap:
-    measured = metric(here.history.system.measured)
-    y, day = here.value[here.scored], here.day[here.scored]
-    served = here.life.predictions[here.scored]
-    found: dict[str, Floats | str] = {**first.predictions, "policy": served}
-    keys = list(found)
-    bars = waterfall(measured, y, [found[key] for key in keys], day, draws=draws)
-    planned = {stage.key: stage for stage in first.stages}
-    told = tuple(
-        _stage(
-            key, bar, keys, planned.get(key), _spread(measured, y, key, bar, keys, found, others)
-        )
-        for key, bar in zip(keys, bars, strict=True)
-    )
-    begun = found[keys[0]]
-    total = (
-        Figure.missing(begun, len(y))
-        if isinstance(begun, str)
-        else _figure(paired(measured, y, begun, served, day, draws=draws))
-    )
-    cost = _cost(here.life, first)
-    length = max((each.level.block_length for each in bars), default=1.0)
-    facts = _facts(
-        here, question, draws, 1 + len(others), "",
-        stages=told, total=total, cost=cost, length=length,
-    )  # fmt: skip
-    return Gap(facts, {key: p for key, p in found.items() if not isinstance(p, str)})
-
-
-def _cost(life: Replayed, run: Run) -> GapCost:
-    """What life and stages took now; fits that they share count once."""
-    fits = life.fits.values()
-    keys = run.keys | {training(life.history, fit.trigger).key for fit in fits}
-    return GapCost(
-        fits=len(keys),
-        fits_now=run.fits_now + sum(fit.cpu_seconds > 0 for fit in fits),
-        fit_cpu_seconds=run.fit_cpu + sum(fit.cpu_seconds for fit in fits),
-        predict_cpu_seconds=run.predict_cpu + life.predict_cpu_seconds,
-        total_cpu_seconds=cpu(),
-    )
-
-
-def _stage(
-    key: str, bar: Bar, keys: list[str], planned: Stage | None, spread: float | None
-) -> StageFact:
-    rows = [len(part.training.rows) for part in planned.parts] if planned else []
-    return StageFact(
-        key,
-        _figure(bar.level),
-        None if bar.step is None else _figure(bar.step),
-        "" if bar.since is None else keys[bar.since],
-        same=bar.same,
-        spread=spread,
-        fits=len({part.training.key for part in planned.parts}) if planned else 0,
-        rows=(min(rows), max(rows)) if rows else None,
-        short=planned.short if planned else 0,
-    )
-
-
-def _spread(
-    measured: Metric,
-    y: Floats,
-    key: str,
-    bar: Bar,
-    keys: list[str],
-    found: Mapping[str, Floats | str],
-    others: Sequence[Mapping[str, Floats | str]],
-) -> float | None:
-    """How far a step moves between seeds at most; None where only one was run."""
-    if bar.since is None or not others:
-        return None
-    steps: list[float] = []
-    for each in (found, *others):
-        before, after = each.get(keys[bar.since], ""), each.get(key, "")
-        if isinstance(before, str) or isinstance(after, str):
-            return None
-        steps.append(measured.value(y, after) - measured.value(y, before))
-    return max(steps) - min(steps)
-
-
-def _facts(
-    here: World,
-    question: str,
-    draws: int,
-    seeds: int,
-    why: str,
-    *,
-    stages: tuple[StageFact, ...] = (),
-    total: Figure | None = None,
-    cost: GapCost | None = None,
-    length: float = 1.0,
-) -> GapFacts:
-    history, system, life = here.history, here.history.system, here.life
-    measured = metric(system.measured)
-    fired = history.requests.fired
-    wait = system.label.constant_wait
-    missing = Figure.missing(why, len(here.scored))
-    constant, beyond = (missing, missing) if why else _constant(here, measured, draws)
-    end = int(fired[-1]) + 1
-    return GapFacts(
-        system=system.name,
-        fingerprint=system.fingerprint,
-        question=question,
-        metric=MetricFact(
-            measured.name,
-            measured.words,
-            measured.lower_is_better,
-            measured.unit == "probability scale",
-            measured.task,
-        ),
-        zone=zone_of(system),
-        start=life.start,
-        end=end,
-        as_of=max(end, min(history.until, int(history.outcomes.due.max()) + 1)),
-        until=history.until,
-        n=len(here.scored),
-        days=len(np.unique(here.day[here.scored])),
-        serving=serving_words(system.serving),
-        retraining=retraining_words(system.retraining, system.train),
-        period_words=here.periods.words,
-        periods=len(here.chosen),
-        folds=here.setting.folds,
-        stages=stages,
-        total=total or missing,
-        constant=constant,
-        beyond=beyond,
-        diagnosis=DiagnosisFact("too little data", missing, 0, 0, 0, 0, why=why)
-        if why
-        else diagnosis(here, draws),
-        cost=cost or GapCost(0, 0, 0.0, 0.0, cpu()),
-        method=MethodFact(draws, 0, "1 day" if length <= 1 else f"{length:.1f} days"),
-        seeds=seeds,
-        quick=here.setting.quick,
-        part=_part(here),
-        wait=None if wait is None else wait.microseconds,
-        age=_age(here),
-        why=why,
-        notes=tuple(_notes(stages)),
-    )
-
-
-def _constant(here: World, measured: Metric, draws: int) -> tuple[Figure, Figure]:
-    """No model at all, the rate or mean of the rows before the life; and production less that."""
-    rows = here.trained(here.life.start)
-    if not len(rows):
-        missing = Figure.missing("there is no labelled row before the life", len(here.scored))
-        return missing, missing
-    y, day = here.value[here.scored], here.day[here.scored]
-    p = np.full(len(y), prior(here.value[rows], task=here.history.system.task))
-    served = here.life.predictions[here.scored]
-    beyond = paired(measured, y, p, served, day, draws=draws)
-    return _figure(estimate(measured, y, p, day, draws=draws)), _figure(beyond)
-
-
-def _age(here: World) -> int | None:
-    """The median age of features as they are served; None where they are of the moment."""
-    if isinstance(here.history.system.serving, Online) or not len(here.scored):
-        return None
-    old = here.history.requests.fired - here.history.serving.as_of
-    return int(np.median(old[here.scored]))
-
-
-def _part(here: World) -> str:
-    """Which part of the life was looked at, in words."""
-    whole = len(here.periods.edges) - 1
-    if len(here.chosen) == whole:
-        return ""
-    return f"{len(here.chosen):,} of {whole:,} {here.periods.words}s, whole"
-
-
-def _notes(told: Sequence[StageFact]) -> list[str]:
-    notes: list[str] = []
-    if any(each.short for each in told):
-        short = max(each.short for each in told)
-        notes.append(
-            f"Outside a fold there are fewer rows than the life had to train on in {short:,} fits; "
-            "these took all there are."
-        )
-    return notes
-
-
-def _figure(found: Estimate) -> Figure:
-    return Figure(found.value, found.low, found.high, found.n, found.why)
+    def _figures(self, history: History) -> Unit:
+        """The figures of all stages with their intervals, and the diagnosis."""
+        return Unit("figures", float(len(history) * self.draws))
 
 
 def _columns(name: str, figures: Sequence[Figure | None]) -> dict[str, pl.Series]:

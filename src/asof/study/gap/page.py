@@ -1,43 +1,72 @@
-"""The report of a gap as one HTML file, and its head for a notebook."""
+"""The report of a gap: its drawing, its tables, what is said of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from asof.study.facts import Figure
 from asof.study.gap import words
-from asof.study.gap.facts import GapFacts
+from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.gap.picture import STYLE, draw
-from asof.study.report import numbers, tokens
-from asof.study.report.page import BODY, WIDTHS, colours, markup, style, template
+from asof.study.report import numbers, told
 from asof.study.report.tables import Table
+from asof.study.report.words import because
 
 
-def page(facts: GapFacts) -> str:
-    """The report, a whole HTML document."""
-    drawings = [(kind, markup(drawn)) for kind, width in WIDTHS if (drawn := draw(facts, width))]
-    css = markup(style() + colours(BODY) + tokens.DRAWING + STYLE)
-    return _filled(facts, whole=True, css=css, drawings=drawings)
-
-
-def fragment(facts: GapFacts) -> str:
-    """The report as a `<div class="asof">` for a notebook."""
-    drawn = draw(facts, WIDTHS[1][1])
-    drawings = [("scroll", markup(drawn))] if drawn else []
-    css = markup(style() + tokens.DRAWING + STYLE)
-    return _filled(facts, whole=False, css=css, drawings=drawings)
-
-
-def _filled(facts: GapFacts, **more: object) -> str:
-    return template("gap.html.j2").render(
+def of(facts: GapFacts) -> told.Told:
+    """What the gap says, for all faces."""
+    named = [stage.key for stage in facts.stages]
+    return told.Told(
+        name="gap",
         system=facts.system,
         title=words.title(facts),
         subtitle=words.subtitle(facts),
         question=facts.question,
-        advice=words.advice(facts),
-        story=words.story(facts),
-        method=words.method(facts),
-        table=_table(facts),
-        **more,
+        no_picture=no_picture(facts),
+        draw=lambda width: draw(facts, width),
+        style=STYLE,
+        figures=_table(facts),
+        brief=_brief(facts),
+        strong=named.index("policy") if "policy" in named else None,
+        lead=tuple(words.advice(facts)),
+        story=tuple(words.story(facts)),
+        method=tuple(words.method(facts)),
+        aside=tuple(words.story(facts)),
     )
+
+
+def no_picture(facts: GapFacts) -> str:
+    """Why nothing is drawn, or ""."""
+    if facts.why:
+        return f"There is nothing to draw: {because(facts.why)}."
+    return "" if len(facts.shown) > 1 else "There is nothing to draw: fewer than two stages ran."
+
+
+def _brief(facts: GapFacts) -> Table:
+    """The table of the terminal: the stages, and no model at all."""
+    print_as = words.scale(facts)
+    better = "lower" if facts.metric.lower_is_better else "higher"
+    rows = () if facts.why else tuple(_rows_in_brief(facts, print_as))
+    heads = (f"{facts.metric.words}, {better} is better", "level", "step", "95% interval", "")
+    return Table("", heads, (False, True, True, True, False), rows, "")
+
+
+def _rows_in_brief(facts: GapFacts, print_as: numbers.Scale) -> Iterator[tuple[str, ...]]:
+    for stage in facts.stages:
+        note = words.mark(facts, stage) if stage.level.shown else words.second(facts, stage)
+        yield (
+            words.label(stage),
+            _level(stage, print_as),
+            _step(stage.step, print_as),
+            _step_span(stage.step, print_as),
+            note,
+        )
+    if facts.constant.value is not None:
+        yield ("no model at all", print_as.level(facts.constant.value), "", "", "")
+
+
+def _level(stage: StageFact, print_as: numbers.Scale) -> str:
+    return "none" if stage.level.value is None else print_as.level(stage.level.value)
 
 
 def _table(facts: GapFacts) -> Table:
@@ -49,7 +78,7 @@ def _table(facts: GapFacts) -> Table:
         (
             words.label(stage),
             words.second(facts, stage),
-            "none" if stage.level.value is None else print_as.level(stage.level.value),
+            _level(stage, print_as),
             _span(stage.level, print_as),
             _step(stage.step, print_as),
             _step_span(stage.step, print_as),

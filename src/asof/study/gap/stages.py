@@ -22,12 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asof.compute.effort import Unit
 from asof.compute.matrix import Matrix
 from asof.compute.split import sample
-from asof.declare.policies import BatchPredictions, Online
-from asof.engine.history import Seen
-from asof.engine.kept import Answered, Ask, KeptFits, Progress, Training
-from asof.study.gap.world import World, sized, trigger
+from asof.compute.window.contract import NEVER
+from asof.declare.policies import BatchPredictions, Online, Serving
+from asof.engine.history import History, Seen
+from asof.engine.kept import Answered, Ask, KeptFits, Training, trees
+from asof.engine.work import Work
+from asof.study.expected import features_of
+from asof.study.gap.world import Setting, World, chosen, lived, sized, trigger
+from asof.study.periods import zone_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -75,8 +80,19 @@ class Run:
     predict_cpu: float
 
 
-def stages(world: World) -> list[Stage]:
+def seen_apart(serving: Serving) -> bool:
+    """Whether features of the moment are neither served nor trained on."""
+    return not isinstance(serving, Online) and serving.trained != "fresh"
+
+
+def stages(world: World, work: Work) -> list[Stage]:
     """All stages that apply to the declared serving, but the life itself."""
+    features = features_of(world.history)
+    with work.doing(features):
+        _ = world.notebook
+    if seen_apart(world.history.system.serving):
+        with work.doing(features):
+            _ = world.fresh.matrix
     serving = world.history.system.serving
     found = [
         _folds(world, "notebook", world.notebook),
@@ -94,9 +110,27 @@ def stages(world: World) -> list[Stage]:
     return found
 
 
-def run(
-    world: World, planned: Sequence[Stage], kept: KeptFits, progress: Progress | None = None
-) -> Run:
+def guessed(history: History, start: int, setting: Setting) -> list[Unit]:
+    """The work of the stages of a life, before it is replayed: as if none of it were kept."""
+    fired, outcomes = history.requests.fired, history.outcomes
+    periods = lived(start, int(fired[-1]), zone_of(history.system))
+    edges = periods.edges[:-1][chosen(len(periods.edges) - 1, quick=setting.quick)]
+    length, grown = history.system.train.length, trees(history.system.model)
+    since = 0 if length is None else length.microseconds
+    sizes = [len(outcomes.labelled(int(at), int(at) - since if since else None)) for at in edges]
+    labelled = len(outcomes.labelled(NEVER))
+    folded = [labelled * (setting.folds - 1) / setting.folds] * (2 * setting.folds)
+    online = isinstance(history.system.serving, Online)
+    fits = [*folded, *sizes * (2 * setting.folds + (2 if online else 3))]
+    asked = float(len(fired) - np.searchsorted(fired, start)) * len(edges)
+    asked /= len(periods.edges) - 1
+    many = 6 if online else 8
+    found = [features_of(history)] * (2 if seen_apart(history.system.serving) else 1)
+    found += [Unit("fit", float(size * grown)) for size in fits]
+    return [*found, *[Unit("predict", asked)] * many]
+
+
+def run(world: World, planned: Sequence[Stage], kept: KeptFits) -> Run:
     """Fit and predict what the stages need; what two of them share is done once."""
     asks: dict[tuple[str, str], list[Part]] = {}
     for part in (part for stage in planned for part in stage.parts):
@@ -107,9 +141,12 @@ def run(
         first.setdefault(name[0], name)
     found: dict[tuple[str, str], tuple[Ask, Answered]] = {}
     again = [name for name in asks if first[name[0]] != name]
-    for names, tell in ((list(first.values()), progress), (again, None)):
-        merged = [_merged(world, asks[name]) for name in names]
-        found |= dict(zip(names, zip(merged, kept.answers(merged, tell), strict=True), strict=True))
+    merged = {name: _merged(world, parts) for name, parts in asks.items()}
+    kept.work.plan("stages", kept.needed(list(merged.values())))
+    for names in (list(first.values()), again):
+        wanted = [merged[name] for name in names]
+        found |= dict(zip(names, zip(wanted, kept.answers(wanted), strict=True), strict=True))
+    kept.work.plan("stages", [])
     answers = [answer for _, answer in found.values()]
     return Run(
         tuple(planned),

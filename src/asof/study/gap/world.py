@@ -140,12 +140,21 @@ def world(life: Replayed, setting: Setting) -> World:
     kept = outcomes.mature(last)[inside] & ~np.isnan(outcomes.value[inside])
     scored = inside[kept & ~np.isnan(life.predictions[inside])]
     period = slots(fired[scored], over.edges)
-    chosen = np.arange(len(over.edges) - 1)
-    if setting.quick and len(chosen) > QUICK_PERIODS:
-        middle = (np.arange(QUICK_PERIODS) + 0.5) / QUICK_PERIODS
-        chosen = (middle * len(chosen)).astype(np.int64)
-        scored, period = scored[np.isin(period, chosen)], period[np.isin(period, chosen)]
-    return World(life, setting, over, chosen, scored, period, labelled)
+    looked = chosen(len(over.edges) - 1, quick=setting.quick)
+    part = np.isin(period, looked)
+    return World(life, setting, over, looked, scored[part], period[part], labelled)
+
+
+def chosen(periods: int, *, quick: bool) -> Ints:
+    """The periods that are looked at: all of them, or two where it has to be quick.
+
+    >>> chosen(10, quick=True).tolist()
+    [2, 7]
+    """
+    if not quick or periods <= QUICK_PERIODS:
+        return np.arange(periods)
+    middle = (np.arange(QUICK_PERIODS) + 0.5) / QUICK_PERIODS
+    return (middle * periods).astype(np.int64)
 
 
 def lived(start: int, last: int, zone: str) -> Periods:

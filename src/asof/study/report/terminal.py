@@ -7,7 +7,7 @@ text stands there. Nothing reads a clock; what has passed is handed in.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from asof.study.facts import Figure, Life, Series
@@ -27,6 +27,28 @@ BARS = 22
 """The most bars of a sparkline."""
 
 
+def plain(said: Iterable[list[Span]]) -> list[str]:
+    """Lines of spans as plain text."""
+    return ["".join(part for part, _ in line).rstrip() for line in said]
+
+
+def room(console: Console) -> int:
+    """How wide text is set on a console."""
+    return min(100, max(80, console.width))
+
+
+def coloured(said: Iterable[list[Span]], console: Console) -> None:
+    """Print lines of spans on a console, in colour where it has colour."""
+    from rich.text import Text
+
+    for line in said:
+        text = Text(no_wrap=True, overflow="ignore", end="")
+        for part, role in line:
+            text.append(part, STYLES[role])
+        text.rstrip()
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def lines(
     life: Life, *, report: str = "", then: Sequence[tuple[str, str]] = (), width: int = 100
 ) -> list[str]:
@@ -34,8 +56,7 @@ def lines(
 
     `report` is where the page was written; `then` are commands with what each shows.
     """
-    said = spans(life, report=report, then=then, width=width)
-    return ["".join(part for part, _ in line).rstrip() for line in said]
+    return plain(spans(life, report=report, then=then, width=width))
 
 
 def render(
@@ -46,14 +67,7 @@ def render(
     then: Sequence[tuple[str, str]] = (),
 ) -> None:
     """The same, on a console, in colour where it has colour."""
-    from rich.text import Text
-
-    for line in spans(life, report=report, then=then, width=min(100, max(80, console.width))):
-        text = Text(no_wrap=True, overflow="ignore", end="")
-        for part, role in line:
-            text.append(part, STYLES[role])
-        text.rstrip()
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    coloured(spans(life, report=report, then=then, width=room(console)), console)
 
 
 def spans(
@@ -272,15 +286,14 @@ def progress(done: int, total: int, moment: int, zone: str, elapsed: float) -> s
     return f"{line}, {numbers.clock(elapsed * (total - done) / done)} left"
 
 
-def work_words(done: float, total: float, elapsed: float) -> str:
+def work_words(part: float, elapsed: float, left: float | None) -> str:
     """One line of progress where work is not counted in fits: its share, seconds passed and left.
 
-    >>> work_words(30.0, 120.0, 40.0)
+    >>> work_words(0.25, 40.0, 120.0)
     'done 25%  0:40, 2:00 left'
     """
-    part = min(1.0, done / total) if total else 1.0
     line = f"done {numbers.share(part)}  {numbers.clock(elapsed)}"
-    return f"{line}, {numbers.clock(elapsed * (1 - part) / part)} left" if 0 < part < 1 else line
+    return line if left is None or part >= 1 else f"{line}, {numbers.clock(left)} left"
 
 
 class Pace:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from asof.study.report import numbers, page, tokens
 from asof.study.report.picture import framed
 from asof.study.report.tables import Table
-from asof.study.report.terminal import STYLES, Span, ways_on, wrapped
+from asof.study.report.terminal import Span, coloured, plain, room, ways_on, wrapped
 from asof.study.report.words import Said
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Told:
     `name` is that of its picture, `draw` gives it for a width, "" where `no_picture` says why there
     is none; `style` is what the drawing needs beside `tokens.DRAWING`. `figures` are the picture's
     numbers, `brief` the table of the terminal, whose row `strong` stands out. `lead` is the advice,
-    `story` what more there is to say, `method` the footer.
+    `story` what more there is to say, `method` the footer; `aside` is what the terminal says of
+    the story.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Told:
     lead: tuple[Said, ...]
     story: tuple[Said, ...]
     method: tuple[str, ...]
+    aside: tuple[Said, ...] = ()
 
 
 def html(told: Told) -> str:
@@ -82,22 +84,14 @@ def lines(
     told: Told, *, report: str = "", then: Sequence[tuple[str, str]] = (), width: int = 100
 ) -> list[str]:
     """The study as plain text; `report` is where the page was written, `then` what to type next."""
-    said = _spans(told, report, then, width)
-    return ["".join(part for part, _ in line).rstrip() for line in said]
+    return plain(_spans(told, report, then, width))
 
 
 def render(
     told: Told, console: Console, *, report: str = "", then: Sequence[tuple[str, str]] = ()
 ) -> None:
     """The same, on a console, in colour where it has colour."""
-    from rich.text import Text
-
-    for line in _spans(told, report, then, min(100, max(80, console.width))):
-        text = Text(no_wrap=True, overflow="ignore", end="")
-        for part, role in line:
-            text.append(part, STYLES[role])
-        text.rstrip()
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    coloured(_spans(told, report, then, room(console)), console)
 
 
 def _spans(
@@ -110,7 +104,7 @@ def _spans(
     if told.brief.rows:
         yield from _grid(told.brief, told.strong, width)
         yield []
-    for sentence in told.lead:
+    for sentence in (*told.lead, *told.aside):
         yield from wrapped(sentence, width)
     yield from ways_on(report, then)
 

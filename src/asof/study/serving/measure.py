@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asof.compute.baseline import prior
+from asof.compute.effort import Unit
 from asof.compute.evaluate import evaluate
 from asof.compute.schedule import moments
-from asof.declare.policies import BatchPredictions
+from asof.declare.policies import BatchPredictions, Online
 from asof.declare.sources import Ticks
-from asof.engine.history import History
+from asof.declare.system import System
+from asof.engine.history import History, Tables
 from asof.engine.kept import KeptFits
-from asof.engine.replay import Progress, Replayed, replay
+from asof.engine.replay import Replayed
+from asof.engine.work import Work
 from asof.errors import EstimatorError
+from asof.study.expected import featured, replayed
 from asof.study.facts import Coverage
 
 Floats = NDArray[np.float64]
@@ -50,19 +56,32 @@ class Measured:
     why: str = ""
 
 
+def prepared(system: System[Any], tables: Tables, until: int, work: Work, unit: Unit) -> History:
+    """The history of a mode with its features, told as a unit of the work."""
+    with work.doing(unit):
+        history = History(system, tables, until)
+        history.seen(history.requests.take(np.arange(min(WARM, len(history)))))
+        _ = history.serving.matrix
+    return history
+
+
 def measure(
     history: History,
     kept: KeptFits,
     *,
     workers: int | None = None,
-    progress: Progress | None = None,
+    after: Sequence[Unit] = (),
 ) -> Measured:
-    """Replay the life of one mode. An estimator that fails makes no figure, but a reason."""
-    history.seen(history.requests.take(np.arange(min(WARM, len(history)))))
-    _ = history.serving  # before training asks for more: what is measured is serving's own
-    per_request = history.meter.seconds / len(history)
+    """Replay the life of one mode, `after` which other work is to come.
+
+    An estimator that fails makes no figure, but a reason.
+    """
+    per_request = history.meter.seconds / len(history)  # before training asks for more
+    serving = history.system.serving
+    if not isinstance(serving, Online) and serving.trained == "fresh":
+        featured(history, kept.work)
     try:
-        life = replay(history, workers=workers, progress=progress, kept=kept)
+        life = replayed(history, kept, "modes", after, workers=workers)
     except EstimatorError as error:
         return _failed(history, error.what)
     inside = slice(life.first, life.last)

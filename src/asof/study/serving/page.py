@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from asof.compute.tradeoff import KEEP
 from asof.study.report import numbers, told
@@ -17,21 +16,6 @@ from asof.study.serving.facts import ModeFact, ServingFacts
 
 SPREAD = 1.5
 """CPU is a column where the dearest mode costs so many times the cheapest; else a sentence."""
-
-
-def html(facts: ServingFacts) -> str:
-    """The report as one page."""
-    return told.html(of(facts))
-
-
-def svg(facts: ServingFacts, theme: Literal["light", "dark"]) -> str:
-    """The picture by itself."""
-    return told.picture(of(facts), theme)
-
-
-def mimebundle(facts: ServingFacts) -> dict[str, str]:
-    """Plain text and HTML for a notebook."""
-    return told.mimebundle(of(facts))
 
 
 def of(facts: ServingFacts) -> told.Told:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
+from asof.compute.effort import Unit
 from asof.compute.interval import DRAWS
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.history import History, read_tables, until_of
-from asof.engine.kept import KeptFits, Progress
+from asof.engine.kept import KeptFits
 from asof.engine.replay import start_of
 from asof.engine.reports import IngestReport
+from asof.engine.work import Progress, Work
 from asof.errors import UsageError
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared, require_ours
+from asof.study.backtest import ingest_declared
+from asof.study.expected import answers_of, features_of, fits_guessed
 from asof.study.periods import zone_of
+from asof.study.report.study import Study
+from asof.study.report.told import Told
 from asof.study.serving import judge, page
 from asof.study.serving.facts import ServingFacts
-from asof.study.serving.measure import Measured, measure
+from asof.study.serving.measure import Measured, measure, prepared
 from asof.study.serving.modes import FEATURES, PREDICTIONS, Mode, modes
-from asof.study.serving.work import work
 from asof.units import DAY
 
 QUICK = 1 / 3
@@ -33,7 +38,7 @@ QUICK = 1 / 3
 
 
 @dataclass(frozen=True)
-class ServingStudy:
+class ServingStudy(Study):
     """The same requests answered in several modes: `facts` for reading, `frame` a row a mode.
 
     In a notebook it shows itself; `to_json()` gives the same facts, `save(folder)` writes the
@@ -43,51 +48,21 @@ class ServingStudy:
     facts: ServingFacts
     ingested: tuple[IngestReport, ...] = field(default=(), repr=False)
 
+    picture: ClassVar[str] = "serving.svg"
+
     @property
     def frame(self) -> pl.DataFrame:
         """One row a mode."""
         return self.facts.frame
 
-    def to_json(self) -> str:
-        """The facts as one JSON document."""
-        return self.facts.to_json()
+    @property
+    def written(self) -> ServingFacts:
+        """The facts, to be written."""
+        return self.facts
 
-    def html(self) -> str:
-        """The report as one self-contained page."""
-        return page.html(self.facts)
-
-    def svg(self, theme: Literal["light", "dark"] = "light") -> str:
-        """The modes as one self-contained picture, for slides and documents."""
-        return page.svg(self.facts, theme)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return page.mimebundle(self.facts)
-
-    def save(self, folder: Path) -> Path:
-        """Write report, picture and facts into `folder`, whole or not at all.
-
-        A report that is there is replaced.
-
-        Raises:
-            UsageError: the folder holds something else.
-        """
-        require_ours(folder)
-        part, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "old"))
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        try:
-            (part / "report.html").write_text(self.html(), encoding="utf-8")
-            (part / "serving.svg").write_text(self.svg(), encoding="utf-8")
-            (part / "facts.json").write_text(self.to_json(), encoding="utf-8")
-            if folder.exists():
-                folder.rename(old)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-            if old.exists() and not folder.exists():
-                old.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        return folder / "report.html"
+    def told(self) -> Told:
+        """What the study says, for all faces."""
+        return page.of(self.facts)
 
 
 def serving(
@@ -129,15 +104,21 @@ def serving(
         start = start_of(system, online)
         ends = _until(online, start, until) if quick else until
         ground = History(online.system, tables, ends) if quick else online
-        kept = KeptFits(opened, workers=workers)
-        told = work(system, ground, start, asked, progress)
+        work = Work(progress, lanes=workers or os.cpu_count() or 1)
+        kept = KeptFits(opened, workers=workers, work=work)
         measured: list[tuple[Mode, Measured]] = []
-        for mode in asked:
+        anew = True
+        for number, mode in enumerate(asked):
+            after = _expected(ground, start, asked[number + 1 :], anew=anew)
+            unit = features_of(ground)
+            work.plan("modes", [*_expected(ground, start, [mode], anew=anew), *after])
             variant = system.but(serving=mode.serving, start=moment(start))
-            history = History(variant, tables, ends)
-            found = measure(history, kept, workers=workers, progress=told.within)
-            told.over(reused=0 < found.fits == found.reused)
+            history = prepared(variant, tables, ends, work, unit)
+            found = measure(history, kept, workers=workers, after=after)
+            if mode.kind in ("features", "predictions"):  # online, others may have fitted before
+                anew = not 0 < found.fits == found.reused
             measured.append((mode, found))
+        work.over()
         whole = (int(online.requests.fired[-1]) + 1 - start) / DAY
         facts = judge.facts(
             judge.Setting(system, ground, start, whole, zone, question, draws),
@@ -149,6 +130,20 @@ def serving(
     finally:
         if store is None:
             opened.close()
+
+
+def _expected(ground: History, start: int, modes: Sequence[Mode], *, anew: bool) -> list[Unit]:
+    """What modes to come are taken to cost.
+
+    A mode trained fresh takes the fits of online. Once the fits of a batch mode were all kept from
+    before, those to come are taken to be.
+    """
+    fits = fits_guessed(ground, start) if anew else []
+    found: list[Unit] = []
+    for mode in modes:
+        found += [features_of(ground), answers_of(ground, start)]
+        found += fits if mode.kind != "skewed" else [features_of(ground)]
+    return found
 
 
 def _until(online: History, start: int, until: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,6 +75,9 @@ def _float(found: pl.Series) -> Cast:
     if not (found.dtype.is_numeric() or found.dtype == pl.String):
         return _impossible(found, pl.Float64())
     values = found.cast(pl.Float64, strict=False)
+    if values.null_count() == found.null_count() and _plain(values):
+        nowhere = pl.repeat(False, len(found), eager=True)
+        return Cast(values, {"is not a number": nowhere, "is infinite": nowhere})
     wrong = _lost(found, values)
     values = values.fill_nan(None)
     values = values.set((values == 0.0).fill_null(value=False), 0.0)  # -0.0 == 0.0
@@ -82,7 +86,17 @@ def _float(found: pl.Series) -> Cast:
     return Cast(_blank(values, infinite), faults)
 
 
+def _plain(values: pl.Series) -> bool:
+    """Whether no number is NaN, infinite or -0.0: a finite sum has neither of the first two."""
+    if not math.isfinite(values.sum()):
+        return False
+    zero = values == 0.0
+    return not zero.any() or bool((1.0 / values.filter(zero) > 0.0).all())
+
+
 def _int(found: pl.Series) -> Cast:
+    if found.dtype == pl.Int64:
+        return Cast(found, {})
     if found.dtype.is_integer():
         values = found.cast(pl.Int64, strict=False)
     elif found.dtype.is_numeric():

@@ -244,7 +244,7 @@ def _keep_promises(work: _Work, withdrawn: pl.Series, *, part: bool) -> None:
         values, unread = work.columns[spec.name], work.unread[spec.name]
         for words, rows in unread.items():
             work.fault(f"{spec.name} {words}", rows & bound)
-        if not spec.nullable:
+        if not spec.nullable and values.null_count():
             absent = values.is_null() & ~_any(unread, height)
             work.fault(f"{spec.name} is null", absent & bound)
         for reason, rows in broken(values, spec).items():

@@ -25,13 +25,13 @@ from asof.compute.standing import stand
 from asof.declare.policies import BatchPredictions
 from asof.declare.system import System
 from asof.declare.tables import ArrowStream
-from asof.engine.admit import LIVE_FROM
 from asof.engine.batch_model import Chosen, choose
 from asof.engine.batch_output import Output, require_writable
 from asof.engine.batch_requests import Asked, Given, Known, table_of
 from asof.engine.batch_rows import Answering, Part
 from asof.engine.batch_tables import tables_at
 from asof.engine.clock import CpuMeter, elapsed, now
+from asof.engine.history import LIVE_FROM
 from asof.errors import DataRefused, EstimatorError, UsageError
 from asof.stores.store import Store
 from asof.units import DAY, Duration

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asof.compute.estimator import Fitted, predict
 from asof.compute.matrix import Matrix
 from asof.declare.system import System
-from asof.engine.history import History, read_tables, until_of
+from asof.engine.history import History, first_asked, read_tables, until_of
 from asof.engine.kept import KeptFits, training
 from asof.engine.registry import fitted_for, model_record
 from asof.engine.service import in_service
@@ -72,7 +72,8 @@ def choose(
 def _fit(system: System[Any], store: Store, at: int, offset: int) -> Chosen:
     """Fit on what is mature as of `at`, and keep the model in the registry."""
     tables = read_tables(system, store, offset=offset)
-    history = History(system, tables, min(until_of(system, store), at))
+    until = min(until_of(system, store), at)
+    history = History(system, tables, until, served=first_asked(store, offset))
     trained = training(history, at)
     found = KeptFits(store).fit(trained)
     if found.fitted is None:

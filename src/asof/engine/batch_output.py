@@ -152,7 +152,7 @@ class _Parquet:
 
     def _run(self, path: Path, noted: dict[str, str]) -> None:
         try:
-            self._query.sink_parquet(path, metadata=noted, engine="streaming")
+            self._query.sink_parquet(path, compression_level=1, metadata=noted, engine="streaming")
         except Exception as error:  # noqa: BLE001  it is raised where rows are handed in
             self._error = error
             while not self._left and self._rows.get() is not None:

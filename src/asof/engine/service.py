@@ -1,28 +1,33 @@
 """The model in service: what the decisions on record say of it, and decisions taken by hand.
 
-A life that was replayed or lived keeps its decisions under its run; those by hand belong to the
-declaration and outlast a replay. Read together, in the order of their moments, they say which model
-is in service as of any moment.
+A running system writes its decisions into the journal, and so does who decides by hand; a life that
+was replayed keeps its own under its run. Read together, in the order of their moments, they say
+which model is in service as of any moment, to a server that starts and to a batch run alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from asof.declare.system import System
+from asof.engine.messages import Promoted
 from asof.engine.registry import require_fit
-from asof.errors import UsageError
+from asof.errors import StoreError, UsageError
 from asof.stores.models import Model
 from asof.stores.records import Decision
+from asof.stores.server import running
 from asof.stores.store import Store
 
-REPLAYED, LIVED = "backtest", "live"
-"""The kinds of runs that have models in service."""
+REPLAYED = "backtest"
+"""The kind of run that a replayed life is kept as."""
 
-PROMOTED, ROLLED_BACK = "promoted", "rolled back"
-"""The kinds of decisions that put a model into service; `evidence["id"]` is the registry's."""
+PROMOTED = "promoted"
+"""The kind of a replayed decision that puts a model into service; its evidence holds the `id`."""
+
+BEGAN = "life_began"
+"""The journal's message that a life on a server began: from there on no replay says what served."""
 
 
 @dataclass(frozen=True)
@@ -33,37 +38,72 @@ class InService:
     name: str
     since: int
     reason: str
-    by_hand: bool
 
 
 def keep_life(
     store: Store,
     system: System[Any],
     decisions: Iterable[Decision],
-    ids: dict[str, str],
+    ids: Mapping[str, str],
     *,
-    kind: str,
     stamp: int,
 ) -> int:
-    """Keep the decisions of a life as a run; `ids` are the registry's, by the life's own names."""
-    run = store.records.begin_run(kind, system.fingerprint, stamp=stamp)
-    kept = [
-        Decision(each.moment, each.kind, each.reason, _named(each.evidence, ids), run)
-        for each in decisions
-    ]
-    store.records.decide(kept)
+    """Keep the decisions of a replayed life as a run; `ids` are the registry's, by name."""
+    run = store.records.begin_run(REPLAYED, system.fingerprint, stamp=stamp)
+    store.records.decide(
+        [
+            Decision(each.moment, each.kind, each.reason, _with_id(each.evidence, ids), run)
+            for each in decisions
+        ]
+    )
     return run
 
 
-def _named(evidence: Any, ids: dict[str, str]) -> dict[str, Any]:
-    name = evidence.get("model")
-    return {**evidence, "id": ids[name]} if name in ids else dict(evidence)
+def _with_id(evidence: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    identity = ids.get(str(evidence.get("model")))
+    return dict(evidence) if identity is None else {**evidence, "id": identity}
 
 
 def in_service(store: Store, system: System[Any], at: int) -> InService | None:
     """The model in service as of a moment: one promoted at that moment serves it (LAW 2a)."""
-    held = _held(store, system, at)
-    return held[-1] if held else None
+    served = [each for each in promotions(store, system) if each.since <= at]
+    return served[-1] if served else None
+
+
+def promotions(store: Store, system: System[Any]) -> list[InService]:
+    """The models that were put into service, in the order of their moments.
+
+    The journal's are those that fit the declaration. Before a life on a server began, or where
+    none did, the last replay of the declaration counts too.
+    """
+    told = store.journal.read(kinds=(BEGAN, Promoted.__name__))
+    began = min((int(one.payload["start"]) for one in told if one.kind == BEGAN), default=None)
+    lived = [
+        InService(one.payload["id"], one.payload["model"], one.payload["at"], one.payload["reason"])
+        for one in told
+        if one.kind == Promoted.__name__ and "id" in one.payload
+    ]
+    fitting = {each.id: _fits(store, system, each.id) for each in lived}
+    before = [each for each in _replayed(store, system) if began is None or each.since < began]
+    both = [*before, *(each for each in lived if fitting[each.id])]
+    return sorted(both, key=lambda each: each.since)  # stable: at one moment, as they were kept
+
+
+def _replayed(store: Store, system: System[Any]) -> Iterator[InService]:
+    mark = system.fingerprint
+    runs = [run.run for run in store.records.runs(kind=REPLAYED) if run.fingerprint == mark]
+    for each in store.records.decisions(run=runs[-1]) if runs else ():
+        if each.kind == PROMOTED:
+            told = each.evidence
+            yield InService(told["id"], told["model"], each.moment, each.reason)
+
+
+def _fits(store: Store, system: System[Any], identity: str) -> bool:
+    try:
+        require_fit(system, store.models.find(identity))
+    except UsageError:
+        return False
+    return True
 
 
 def promote(
@@ -73,14 +113,15 @@ def promote(
 
     Raises:
         UsageError: there is no such model, or it was fitted for another declaration.
+        StoreError: a server runs on the store; it takes such decisions itself.
     """
     record = store.models.find(identity)
     require_fit(system, record)
-    now = in_service(store, system, at)
-    if now is not None and now.id == record.id:
-        return now
+    served = promotions(store, system)
+    if served and served[-1].id == record.id:
+        return served[-1]
     words = f"promoted by hand{f': {reason}' if reason else ''}"
-    return _decide(store, system, record, PROMOTED, words, _after(store, system, at))
+    return _decide(store, record, served, words, at)
 
 
 def roll_back(store: Store, system: System[Any], *, at: int, reason: str = "") -> InService:
@@ -88,73 +129,33 @@ def roll_back(store: Store, system: System[Any], *, at: int, reason: str = "") -
 
     Raises:
         UsageError: none served before.
+        StoreError: a server runs on the store; it takes such decisions itself.
     """
-    at = _after(store, system, at)
-    held = _held(store, system, at)
-    if len(held) < 2:
+    served = promotions(store, system)
+    if len(served) < 2:
         raise UsageError(
-            "There is no model to roll back to: "
-            f"{'only one has served' if held else 'none has served'}.",
-            found=f"{held[0].name} ({held[0].id})" if held else "no promotion on record",
+            "There is no model to roll back to.",
+            found=f"models that have served: {', '.join(each.name for each in served) or 'none'}",
             mend="Promote one of those that asof models lists.",
         )
-    words = f"rolled back by hand from {held[-1].name}{f': {reason}' if reason else ''}"
-    return _decide(store, system, store.models.find(held[-2].id), ROLLED_BACK, words, at)
-
-
-def _held(store: Store, system: System[Any], at: int) -> list[InService]:
-    """The models that a rollback would go through, the last of them in service as of `at`."""
-    held: list[InService] = []
-    for decision in decisions_of(store, system):
-        if decision.moment > at or decision.kind not in (PROMOTED, ROLLED_BACK):
-            continue
-        if decision.kind == ROLLED_BACK:
-            del held[-2:]
-        told = decision.evidence
-        hand = told.get("by") == "hand"
-        held.append(
-            InService(told["id"], told["model"], decision.moment, decision.reason, by_hand=hand)
-        )
-    return held
-
-
-def decisions_of(store: Store, system: System[Any]) -> list[Decision]:
-    """The decisions of the last life of a system, and those by hand, in order of their moments.
-
-    What was lived goes before what was replayed: a new backtest does not undo what served.
-    """
-    mark = system.fingerprint
-    runs = [run for run in store.records.runs() if run.fingerprint == mark]
-    by_hand = [
-        each for each in store.records.decisions() if each.evidence.get("fingerprint") == mark
-    ]
-    lives: list[Decision] = []
-    lived = [run.run for run in runs if run.kind == LIVED]
-    if lived:
-        lives = [each for run in lived for each in store.records.decisions(run=run)]
-    first = min((each.moment for each in lives if each.kind == PROMOTED), default=None)
-    replayed = [run.run for run in runs if run.kind == REPLAYED]
-    before = store.records.decisions(run=replayed[-1]) if replayed else []
-    past = [each for each in before if first is None or each.moment < first]
-    return _in_order([*past, *lives, *by_hand])
-
-
-def _in_order(decisions: Sequence[Decision]) -> list[Decision]:
-    return sorted(decisions, key=lambda each: each.moment)  # stable: as they were kept
-
-
-def _after(store: Store, system: System[Any], at: int) -> int:
-    """The moment of a decision by hand: now, and later than every decision on record."""
-    last = [each.moment for each in decisions_of(store, system)]
-    return max([at, *(moment + 1 for moment in last[-1:])])
+    words = f"rolled back by hand from {served[-1].name}{f': {reason}' if reason else ''}"
+    return _decide(store, store.models.find(served[-2].id), served, words, at)
 
 
 def _decide(
-    store: Store, system: System[Any], record: Model, kind: str, reason: str, at: int
+    store: Store, record: Model, served: list[InService], reason: str, at: int
 ) -> InService:
-    name = str(record.metadata["name"])
-    evidence = {
-        "model": name, "id": record.id, "by": "hand", "fingerprint": system.fingerprint,
-    }  # fmt: skip
-    store.records.decide([Decision(at, kind, reason, evidence)])
-    return InService(record.id, name, at, reason, by_hand=True)
+    """Journal a promotion, later than every other on record."""
+    server = running(store.directory)
+    if server is not None:
+        raise StoreError(
+            "A server runs on this store, and takes decisions by hand itself.",
+            found=f"process {server.pid} on {server.host}, {server.address or 'starting'}",
+            mend=f"Ask it: POST {server.address or 'http://...'}/v1/promote or /v1/rollback.",
+        )
+    name = next((each.name for each in served if each.id == record.id), None)
+    name = name or f"{record.metadata['name']}-{record.id[:6]}"
+    at = max([at, *(each.since + 1 for each in served)])
+    told = Promoted(at, name, reason)
+    store.journal.append(Promoted.__name__, {**asdict(told), "id": record.id}, stamp=at)
+    return InService(record.id, name, at, reason)

@@ -118,7 +118,7 @@ class ToyLive:
             )
         if asked.get("shop") not in self.late:
             raise RequestRefused(f"Row {number}: shop is not one of a, b, c.", found=repr(row))
-        _require_moment(number, asked.get("sent_at", "2026-01-01T00:00:00Z"))
+        _require_moment(number, row.get("sent_at", "2026-01-01T00:00:00Z"))
         late, came = self.late[asked["shop"]]
         share = late / came if came else 0.5
         weight = asked.get("weight") or 0.0

@@ -63,7 +63,7 @@ class Handlers:
         query = call.query(_PREDICT)
         if query:
             explain, durable = _explained(query), _flag(query, "durable")
-        body = await self._body(call)
+        body = await read(call.head, _flight(call), self._gate, limit=self._options.body_bytes)
         rows = self._asked.asked(body)
         _keep_deadline(call)
         answers = await self._live.predict(rows, explain=explain, durable=durable)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -244,12 +244,14 @@ def _not_a_number(body: bytes) -> tuple[int | None, str | None]:
         found: list[Any] = [json.loads(line, parse_constant=mark) for line in lines if line.strip()]
     except (ValueError, RecursionError):
         return None, None
-    if len(found) == 1:
-        only = found[0]
-        found = only.get("requests", [only]) if isinstance(only, dict) else only
-    for number, row in enumerate(found):
-        if isinstance(row, dict):
-            for name, value in row.items():
-                if value is _MARK:
-                    return number, str(name)
+    rows = found
+    match found:
+        case [{"requests": [*several]}] | [[*several]]:
+            rows = several
+        case _:
+            pass
+    for number, row in enumerate(rows):
+        for name, value in cast("dict[str, Any]", row if isinstance(row, dict) else {}).items():
+            if value is _MARK:
+                return number, name
     return None, None

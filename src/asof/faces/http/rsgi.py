@@ -7,7 +7,7 @@ from typing import Protocol
 
 from granian import rsgi
 
-ProtocolClosed: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]
+ProtocolClosed: type[Exception] = rsgi.ProtocolClosed  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
 """The client left before its body was here."""
 
 

@@ -20,7 +20,13 @@ from asof.faces.http.app import App
 from asof.faces.http.options import Options, address
 
 LOG = logging.getLogger("asof.http")
-_LEAVE_LOGGING = {"incremental": True, "root": {}, "formatters": {}, "handlers": {}, "loggers": {}}
+_LEAVE_LOGGING: dict[str, Any] = {
+    "incremental": True,
+    "root": {},
+    "formatters": {},
+    "handlers": {},
+    "loggers": {},
+}
 """Keeps Granian from setting up logging anew for the whole process, ours and the user's too."""
 LAST = 2.0
 """Seconds for the rest once everything that may be given up was given up."""

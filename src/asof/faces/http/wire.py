@@ -108,19 +108,16 @@ def microseconds(at: datetime) -> int:
 
 def answers(model: str, given: Sequence[Answer]) -> bytes:
     """The body that carries answers."""
-    return encode(
-        Answers(
-            model,
-            [
-                Given(
-                    answer.request, answer.prediction, answer.model,
-                    EPOCH + timedelta(microseconds=answer.at),
-                    EPOCH + timedelta(microseconds=answer.as_of),
-                    answer.fallback, answer.recorded, answer.ages, answer.features,
-                )
-                for answer in given
-            ],
-        )
+    return encode(Answers(model, [_given(answer) for answer in given]))
+
+
+def _given(answer: Answer) -> Given:
+    at = as_of = EPOCH + timedelta(microseconds=answer.at)
+    if answer.as_of != answer.at:
+        as_of = EPOCH + timedelta(microseconds=answer.as_of)
+    return Given(
+        answer.request, answer.prediction, answer.model, at, as_of,
+        answer.fallback, answer.recorded, answer.ages, answer.features,
     )  # fmt: skip
 
 

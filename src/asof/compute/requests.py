@@ -106,7 +106,7 @@ def _as_served(found: Requests, served: Served, start: int, stop: int) -> Reques
 
 
 def _with_rows(system: System[Any], table: Versions, found: Requests, served: Served) -> Requests:
-    """Requests that fire as declared, those that were served with the row as known then.
+    """Requests that fire as declared, and those served at other moments with the row known then.
 
     A server may be asked before or after the declared moment, of a row that was corrected since.
     """
@@ -115,6 +115,8 @@ def _with_rows(system: System[Any], table: Versions, found: Requests, served: Se
     asked = Requests(known, keys, found.at[:0], found.fired[:0], found.moments)
     at = names(asked).replace_strict(served, default=None, return_dtype=pl.Int64)
     known = known.with_columns(at.alias("served_")).drop_nulls("served_")
+    natural = found.frame.select(*keys, pl.Series("served_", found.fired))
+    known = known.join(natural, on=[*keys, "served_"], how="anti", maintain_order="left")
     rows = visible_row(table, list(keys), known.select(keys), known["served_"].to_numpy() + 1)
     rows = rows[rows >= 0]
     frame = table.frame[rows]

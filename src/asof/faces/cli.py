@@ -11,7 +11,8 @@ from typing import TextIO, cast
 import click
 
 from asof.errors import AsofError, ExitCode
-from asof.faces.live import rehearse, up
+from asof.faces.live import MOMENT, rehearse, up
+from asof.faces.service import promote, rollback, status
 
 SYSTEM = click.argument("system", metavar="FILE[:NAME]")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
@@ -300,6 +301,45 @@ def reproduce(system: str, model: str, *, as_json: bool) -> None:
 
 @cli.command()
 @SYSTEM
+@JSON
+@QUIET
+@click.option(
+    "--requests",
+    default="source",
+    show_default=True,
+    metavar="FILE",
+    help="Rows to answer; else what the requests' source knows.",
+)
+@click.option("--as-of", type=MOMENT, metavar="MOMENT", help="What was known then [default: now].")
+@click.option("--ahead", metavar="SPAN", help="How far ahead requests are answered: 30min, 6h, 1d.")
+@click.option("--model", help="The model, by its id [default: the one in service].")
+@click.option("--fit", is_flag=True, help="Fit a model on what is mature, and keep it.")
+@click.option("--prepare", is_flag=True, help="Put the file through the source's prepare= first.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="Parquet or CSV.")
+@click.option("--workers", type=click.IntRange(min=1), help="Side by side [default: cores].")
+def score(
+    system: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    requests: str,
+    as_of: int | None,
+    ahead: str | None,
+    model: str | None,
+    fit: bool,
+    prepare: bool,
+    out: str,
+    workers: int | None,
+) -> None:
+    """Answer every request of one moment into a file: batch prediction."""
+    from asof.faces.score import Options, run
+
+    options = Options(requests, as_of, ahead, model, fit, prepare, out, workers)
+    run(system, options, as_json=as_json, quiet=quiet)
+
+
+@cli.command()
+@SYSTEM
 def check(system: str) -> None:
     """Check the declaration and print it whole."""
     from asof.faces.project import project
@@ -309,6 +349,9 @@ def check(system: str) -> None:
 
 cli.add_command(up)
 cli.add_command(rehearse)
+cli.add_command(status)
+cli.add_command(promote)
+cli.add_command(rollback)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

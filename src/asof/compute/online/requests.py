@@ -52,6 +52,7 @@ class OnlineRequests:
         self._identity: dict[Values, int] = {}
         self._fired: set[Values] = set()
         self._tick: int | None = None
+        self._named: dict[str, Values] = {}
         self.table = OnlineTable(asked, () if self._ticks is not None else (self,))
 
     reach = None
@@ -163,6 +164,15 @@ class OnlineRequests:
     def has_fired(self, key: Values) -> bool:
         """Whether the request of a key has fired."""
         return key in self._fired
+
+    def named(self, name: str) -> Values:
+        """The key of a known request by its name."""
+        if name not in self._named:
+            width = len(self._keys)
+            keys = [self._key(values) for values in self.table.rows()]
+            ticks = () if self._tick is None else (self._tick,)
+            self._named = {self._name((*key, *ticks)): key[:width] for key in keys}
+        return self._named[name]
 
     def _name(self, key: Values) -> str:
         """What a request is called: see `compute.requests.names`."""

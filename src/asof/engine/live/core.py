@@ -153,8 +153,8 @@ class Core:
 
     def ask(self, keys: Sequence[Values], moment: int) -> list[Asked | None]:
         """The requests of some keys as asked at a moment; None where a key is not known."""
-        self.expect_due(moment + 1)
-        return [self.requests.ask(key, moment) for key in keys]
+        due = {one.key: one for one in self.expect_due(moment + 1) if one.fired == moment}
+        return [due.get(key) or self.requests.ask(key, moment) for key in keys]
 
     def expect_due(self, before: int) -> list[Asked]:
         """The requests that fire before a moment: their labels are waited for."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Taken, Values
+from asof.declare.kept import ALWAYS
 from asof.engine.clock import Stamps
 from asof.engine.live.answers import Answer, Receipt, Row, SetApart
 from asof.engine.live.core import Core
@@ -211,7 +212,7 @@ class Front:
     def told(self, reply: Reply, *, explain: bool, recorded: bool) -> Answer:
         """A reply as the door tells it."""
         ages = {
-            name: None if newest is None else (reply.as_of - newest) / 1e6
+            name: None if newest is None or newest == ALWAYS else (reply.as_of - newest) / 1e6
             for name, newest in self.core.serving.features.newest().items()
         }
         names = self.core.serving.features.names

@@ -18,7 +18,7 @@ from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.fit import Declared, FitAsked, FitDone, fit_as_of
 from asof.engine.live.front import Front, receipt
-from asof.engine.live.journalled import BEGAN, Past, payload
+from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
 from asof.engine.live.stream import Stream
@@ -474,9 +474,10 @@ def seal_store(directory: Path) -> None:
 
 
 def _past(store: Store) -> Past:
-    past = Past()
-    for one in store.journal.read():
-        past.take(one)
+    past = Past(last=store.journal.last_stamp())
+    for chunk in store.journal.messages(kinds=[BEGAN, *DECIDED], content=False):
+        for one in chunk:
+            past.take(one)
     return past
 
 

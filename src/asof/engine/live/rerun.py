@@ -1,0 +1,197 @@
+"""A life run again from its own journal: the same messages in must give the same messages out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asof.compute.online.requests import Asked
+from asof.compute.online.table import Taken
+from asof.compute.runtime import runtime_for
+from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
+from asof.declare.system import System
+from asof.engine.live.core import Core
+from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
+from asof.engine.live.serving import Served
+from asof.engine.messages import Message, Trained, TrainingBegan, TrainingFailed
+from asof.engine.registry import fitted_for
+from asof.errors import StoreError, UsageError
+from asof.stores.journal import Message as Journalled
+from asof.stores.predictions import PREDICTED
+from asof.stores.store import Store
+
+Answered = tuple[str, int, int, float, str, bool]
+"""Of an answer: request, moment, moment of its features, prediction, model, fallback."""
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Hashes of what a life said, in its journal and when it is run again from it."""
+
+    journal: str
+    again: str
+    answers: int
+    decisions: int
+    first_difference: str = ""
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two are the same to the last bit."""
+        return self.journal == self.again
+
+
+class _Said:
+    """What was said so far: its hash, and each thing for the first difference."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, what: Any) -> None:
+        self.lines.append(json.dumps(what, sort_keys=True, default=str))
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
+
+
+def rerun(system: System[Any], store: Store) -> Rerun:
+    """Run the life of a store again, from its beginning to the last message.
+
+    Raises:
+        UsageError: no life was lived on the store.
+        StoreError: rows of the journal are gone (they were pruned, or a file is lost).
+    """
+    messages = store.journal.read()
+    began = next((one for one in messages if one.kind == BEGAN), None)
+    if began is None:
+        raise UsageError("No life was lived on this store.", mend="Start one: asof up SYSTEM")
+    return _Rerun(system, store, began).run([m for m in messages if m.offset > began.offset])
+
+
+class _Rerun:
+    def __init__(self, system: System[Any], store: Store, began: Journalled) -> None:
+        self._system = system
+        self._store = store
+        self._began = began
+        self._past = Past()
+        self._then, self._now = _Said(), _Said()
+        self._answers = self._decisions = 0
+        self.core = Core(system, self, self, _ignored)
+        self._rows = _rows_after(system, store, began.offset)
+        self._predicted = _predictions_after(store, began.offset)
+
+    # What the core is given.
+
+    def append(self, message: Message) -> None:
+        if type(message).__name__ in DECIDED:
+            self._now.say(payload(message, self._past.ids))
+
+    def served(self, name: str, since: int) -> Served:
+        fitted, record = fitted_for(self._system, self._store, self._past.ids[name])
+        runtime = runtime_for(fitted, record.metadata)
+        return Served(name, record.id, since, fitted, runtime)
+
+    def run(self, messages: Sequence[Journalled]) -> Rerun:
+        start = int(self._began.payload["start"])
+        before = {
+            name: self._store.rows(table, offset=self._began.offset)
+            for name, table in self.core.tables.items()
+        }
+        self.core.begin(before, start)
+        self.core.begin_life(start)
+        for one in messages:
+            if one.kind in DECIDED:
+                self._decided(one)
+            elif one.kind == PREDICTED:
+                self._answered(one.offset)
+            elif one.offset in self._rows:
+                table, rows = self._rows[one.offset]
+                self.core.put(table, rows)
+        difference = next(
+            (
+                f"{was} in the journal, {now} when run again"
+                for was, now in zip(self._then.lines, self._now.lines, strict=False)
+                if was != now
+            ),
+            "",
+        )
+        return Rerun(self._then.hash, self._now.hash, self._answers, self._decisions, difference)
+
+    def _decided(self, one: Journalled) -> None:
+        self._past.take(one)
+        kind = DECIDED[one.kind]
+        told = {name: value for name, value in one.payload.items() if name != "id"}
+        message = kind(**told)
+        self._then.say(dict(one.payload))
+        self._decisions += 1
+        if isinstance(message, Trained | TrainingFailed):
+            self.core.expect_due(message.at)
+            self.core.finish(message)
+        self._pass(message.at)
+
+    def _pass(self, until: int) -> None:
+        while (due := self.core.next_timer) is not None and due <= until:
+            self.core.expect_due(due)
+            self.core.take(due)
+
+    def _answered(self, offset: int) -> None:
+        told = self._predicted.pop(offset, None)
+        if told is None:
+            raise StoreError(
+                "Predictions of the life are gone.", found=f"message {offset} of the journal",
+                mend="A life can be run again as long as its journal is kept.",
+            )  # fmt: skip
+        wanted = {name: fired for name, fired, *_ in told}
+        fired = {one.name: one for one in self.core.expect_due(told[-1][1])}
+        asked: list[Asked] = []
+        for name, at in wanted.items():
+            one = fired.get(name)
+            if one is None or one.fired != at:
+                one = self.core.ask([self.core.requests.named(name)], at)[0]
+            if one is not None:
+                asked.append(one)
+        for reply in self.core.answer(asked):
+            self._now.say(
+                [
+                    reply.asked.name, reply.asked.fired, reply.as_of, reply.prediction.hex(),
+                    reply.model.id, reply.fallback,
+                ]
+            )  # fmt: skip
+        for name, at, as_of, prediction, model, fallback in told:
+            self._then.say([name, at, as_of, prediction.hex(), model, fallback])
+        self._answers += len(told)
+
+
+def _ignored(_: TrainingBegan) -> None:
+    """A fit that began is not made again: what became of it stands in the journal."""
+
+
+def _rows_after(
+    system: System[Any], store: Store, offset: int
+) -> Mapping[int, tuple[str, list[Taken]]]:
+    """By offset the rows of each message."""
+    found: dict[int, tuple[str, list[Taken]]] = {}
+    for table in system.tables:
+        columns = [spec.name for spec in table.row.columns_]
+        rows = store.rows(table, after=offset)
+        kept = rows.select(AVAILABLE, RECORDED, POSITION, WITHDRAWN).rows()
+        for (available, recorded, position, withdrawn), values in zip(
+            kept, rows.select(columns).rows(), strict=True
+        ):
+            message = found.setdefault(recorded, (table.name, []))
+            message[1].append(Taken(available, recorded, position, values, withdrawn))
+    return found
+
+
+def _predictions_after(store: Store, offset: int) -> dict[int, list[Answered]]:
+    """By offset the answers of each message."""
+    found: dict[int, list[Answered]] = {}
+    told = store.predictions(after=offset).select(
+        RECORDED, "request", "fired", "as_of", "prediction", "model", "fallback"
+    )
+    for recorded, *answer in told.iter_rows():
+        found.setdefault(recorded, []).append(tuple(answer))
+    return found

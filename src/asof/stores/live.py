@@ -241,7 +241,7 @@ class LiveJournal:
             raise self._ended()
         if self._kept:
             raise StoreError(
-                f"{len(self._kept):,} messages of the journal could not be written.",
+                f"{len(self._kept):,} message(s) of the journal could not be written.",
                 found=str(self._failing),
                 mend="Predictions and decisions since then are not recorded.",
             )
@@ -301,18 +301,18 @@ class LiveJournal:
                 self._failed(items[done:], error)
                 return
             done += len(part)
-            self._done(part, self._elapsed() - begun)
+            self._done(part, items[done:], self._elapsed() - begun)
         with self._changed:
             self._writing = _NEVER
 
-    def _done(self, items: Sequence[Item], seconds: float) -> None:
+    def _done(self, items: Sequence[Item], left: Sequence[Item], seconds: float) -> None:
         with self._changed:
             self._failing = None
             self._commits += 1
             self._last_commit = seconds
             self._slowest = max(self._slowest, seconds)
             self._settle(items)
-            self._durable = items[-1].offset if items else self._durable
+            self._settled_before(left)
             self._changed.notify_all()
         self._tell(items, None)
 
@@ -334,13 +334,15 @@ class LiveJournal:
             self._settle([*refused, *lost])
             self._kept = [item for item in kept if item.offset not in gone]
             self._failures += 1
-            if self._kept:
-                self._durable = self._kept[0].offset - 1
-            else:
-                self._durable = items[-1].offset if items else self._durable
-                self._writing = _NEVER
+            self._writing = self._writing if self._kept else _NEVER
+            self._settled_before(self._kept)
             self._changed.notify_all()
         self._tell(items, error)
+
+    def _settled_before(self, left: Sequence[Item]) -> None:
+        """Everything is durable or refused up to the first of what is left."""
+        after = [*left[:1], *self._waiting[:1]]
+        self._durable = after[0].offset - 1 if after else self.offset
 
     def _settle(self, items: Sequence[Item]) -> None:
         for item in items:

@@ -36,6 +36,7 @@ from asof.errors import AsofError, ExitCode
 from asof.units import days, hours, minutes
 
 if TYPE_CHECKING:
+    from asof.engine.batch import score
     from asof.study.backtest import backtest
     from asof.study.compare.compare import compare
     from asof.study.gap.gap import gap
@@ -47,7 +48,7 @@ __all__ = [
     "compare", "computed", "count", "daily", "days",
     "distinct", "every", "expanding", "features", "gap", "happens", "hours", "max", "mean", "min",
     "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
-    "serving", "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
+    "score", "serving", "share", "sliding", "source", "stats", "std", "sum", "ticks", "weekly",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -56,6 +57,7 @@ _STUDIES = {
     "backtest": "asof.study.backtest",
     "compare": "asof.study.compare.compare",
     "gap": "asof.study.gap.gap",
+    "score": "asof.engine.batch",
     "serving": "asof.study.serving.serving",
 }
 

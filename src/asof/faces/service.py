@@ -1,0 +1,45 @@
+"""`asof status`, `asof promote`, `asof rollback`: the model in service, and who says so.
+
+Where a server runs on the stores it is asked over HTTP, else the stores are read and written.
+"""
+
+from __future__ import annotations
+
+import click
+
+_SYSTEM = click.argument("system", metavar="FILE[:NAME]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="The facts as one JSON document.")
+_REASON = click.option("--reason", default="", help="Why, in a few words; it is kept.")
+
+
+@click.command()
+@_SYSTEM
+@_JSON
+def status(system: str, *, as_json: bool) -> None:
+    """What is in service, what is loaded, and what was decided last."""
+    from asof.faces.standing import show_status
+
+    show_status(system, as_json=as_json)
+
+
+@click.command()
+@_SYSTEM
+@click.argument("model")
+@_REASON
+@_JSON
+def promote(system: str, model: str, *, reason: str, as_json: bool) -> None:
+    """Put MODEL into service by hand."""
+    from asof.faces.standing import promote_model
+
+    promote_model(system, model, reason, as_json=as_json)
+
+
+@click.command()
+@_SYSTEM
+@_REASON
+@_JSON
+def rollback(system: str, *, reason: str, as_json: bool) -> None:
+    """Put the model that served before into service again, by hand."""
+    from asof.faces.standing import roll_back_model
+
+    roll_back_model(system, reason, as_json=as_json)

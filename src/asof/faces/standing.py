@@ -1,0 +1,154 @@
+"""How a system stands: what serves, what is loaded, what was decided; and decisions by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from asof.engine.clock import now
+from asof.engine.history import LIVE_FROM
+from asof.engine.service import InService, in_service, promote, promotions, roll_back
+from asof.faces.console import print_json, shown
+from asof.faces.project import Project, project
+from asof.faces.remote import ask
+from asof.stores.server import running
+from asof.stores.store import Store
+from asof.study.moments import iso
+from asof.study.periods import zone_of
+from asof.study.report import numbers
+
+_LAST = 5
+
+
+def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) -> None:
+    """Put a model into service by hand."""
+    found = project(reference)
+    with Store(found.store) as store:
+        record = store.models.find(identity)
+        server = running(store.directory)
+        if server is not None:
+            ask(server, "/v1/promote", {"version": record.id, "reason": reason or "by hand"})
+            _say_served(found, ask(server, "/v1/status"), as_json=as_json)
+            return
+        before = in_service(store, found.system, now())
+        served = promote(store, found.system, identity, at=now(), reason=reason)
+    _say_decided(found, served, changed=before != served, as_json=as_json)
+
+
+def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
+    """Put the model before into service again, by hand."""
+    found = project(reference)
+    with Store(found.store) as store:
+        server = running(store.directory)
+        if server is not None:
+            ask(server, "/v1/rollback", {"reason": reason or "by hand"})
+            _say_served(found, ask(server, "/v1/status"), as_json=as_json)
+            return
+        served = roll_back(store, found.system, at=now(), reason=reason)
+    _say_decided(found, served, changed=True, as_json=as_json)
+
+
+def show_status(reference: str, *, as_json: bool) -> None:
+    """Tell how a system stands, as its server or its stores say."""
+    found = project(reference)
+    with Store(found.store) as store:
+        server = running(store.directory)
+        told = _status(found, store)
+    if server is not None:
+        note = {"pid": server.pid, "host": server.host, "address": server.address}
+        told = {**told, "server": {**note, **ask(server, "/v1/status")}}
+    if as_json:
+        print_json(told)
+        return
+    for line in _lines(told, zone_of(found.system)):
+        click.echo(line)
+
+
+def _status(found: Project, store: Store) -> dict[str, Any]:
+    system = found.system
+    served = promotions(store, system)
+    live = store.records.setting(LIVE_FROM)
+    quarantine = store.loads.quarantine()
+    tables = {
+        table.name: {
+            "rows": sum(load.stored for load in loads),
+            "loads": len(loads),
+            "loaded": iso(loads[-1].stamp) if loads else None,
+            "in_quarantine": sum(1 for load, _ in quarantine if load.source == table.name),
+        }
+        for table in system.tables
+        for loads in [store.loads.in_force(table.name)]
+    }
+    return {
+        "system": system.name,
+        "fingerprint": system.fingerprint,
+        "store": shown(store.directory),
+        "offset": store.journal.head(),
+        "live_from": None if live is None else iso(int(live)),
+        "in_service": _served(served[-1]) if served else None,
+        "models": len([m for m in store.models.list() if "fingerprint" in m.metadata]),
+        "tables": tables,
+        "promotions": [_served(each) for each in served[-_LAST:]],
+        "server": None,
+    }
+
+
+def _served(one: InService) -> dict[str, Any]:
+    return {"id": one.id, "name": one.name, "since": iso(one.since), "reason": one.reason}
+
+
+def _lines(told: Mapping[str, Any], zone: str) -> list[str]:
+    """The status in words."""
+    server, served = told["server"], told["in_service"]
+    lines = [f"{told['system']}  ({told['fingerprint']})"]
+    if server is None:
+        lines.append("No server runs.")
+    else:
+        ready = "ready" if server.get("ready") else f"not ready: {server.get('reason')}"
+        lines.append(
+            f"A server runs: {server['address']}, process {server['pid']} on {server['host']}, "
+            f"{ready}."
+        )
+    if served is None:
+        lines.append("No model is in service: asof backtest trains and promotes them.")
+    else:
+        since = _moment(served["since"], zone)
+        lines.append(f"{served['name']} ({served['id']}) is in service since {since}:")
+        lines.append(f"  {served['reason']}")
+    live = told["live_from"]
+    lines.append("Not live yet." if live is None else f"Live since {_moment(live, zone)}.")
+    for name, table in told["tables"].items():
+        apart = f", {table['in_quarantine']:,} in quarantine" if table["in_quarantine"] else ""
+        rows = numbers.many(table["rows"], "row")
+        lines.append(f"  {name:<16} {rows} of {numbers.many(table['loads'], 'load')}{apart}")
+    return lines
+
+
+def _moment(told: str, zone: str) -> str:
+    from datetime import datetime
+
+    from asof.compute.schedule import microseconds
+
+    return numbers.moment(microseconds(datetime.fromisoformat(told)), zone)
+
+
+def _say_decided(found: Project, served: InService, *, changed: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({**_served(served), "changed": changed})
+        return
+    since = numbers.moment(served.since, zone_of(found.system))
+    what = "is in service from now on" if changed else f"is in service already, since {since}"
+    click.echo(f"{served.name} ({served.id}) {what}: {served.reason}.")
+
+
+def _say_served(found: Project, status: Mapping[str, Any], *, as_json: bool) -> None:
+    """What a server says after a decision by hand."""
+    if as_json:
+        print_json({"id": status["model"], "name": status["model_name"],
+                    "since": status["model_since"], "changed": True})  # fmt: skip
+        return
+    click.echo(
+        f"{status['model_name']} ({status['model']}) serves {found.system.name} from now on."
+    )

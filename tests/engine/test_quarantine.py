@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import polars as pl
@@ -11,7 +12,9 @@ import asof
 from asof.declare.kept import ALWAYS, AVAILABLE, DECLARED, POSITION
 from asof.engine.ingest import ingest
 from asof.engine.quarantine import in_quarantine, release, show
-from asof.errors import DataRefused, UsageError
+from asof.errors import DataRefused, StoreError, UsageError
+from asof.stores.encoded import encode
+from asof.stores.loads import SetAside
 from asof.stores.store import Store
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -109,3 +112,27 @@ def test_a_reference_row_released_was_always_known(store):
     (row,) = in_quarantine(store, "plane")
     release(planes, store, row.name, now=9, mended={"seats": 2})
     assert store.rows(planes)[AVAILABLE].to_list() == [ALWAYS, ALWAYS]
+
+
+def test_a_row_sent_to_a_server_is_released_like_that_of_a_file(store):
+    ingest(payments, store, now=0, history=True, data=pl.DataFrame(
+        {"payment": [50], "amount": [1.0], "paid_at": [NOON]}
+    ))  # fmt: skip
+    bad = SetAside(0, 1, {"payment": 70, "amount": -1.0, "paid_at": "2024-01-01T12:00:00Z"}, ("-",))
+    with store.live([payments], address="", started=0, elapsed=time.monotonic) as journal:
+        good = encode([(60, 2.0, NOON_US, NOON_US + HOUR, None, False)])
+        sent = journal.append("rows", 1, {}, good, source="payment", aside=[bad])
+        journal.flush()
+        found = show(store, f"{sent}:1")
+        assert (found.source, found.file, found.row["payment"]) == ("payment", "a message", 70)
+        with pytest.raises(StoreError, match="A server runs"):
+            release(payments, store, found.name, now=NOON_US + 9 * HOUR, mended={"amount": 1.0})
+    with pytest.raises(DataRefused, match="still breaks its contract"):
+        release(payments, store, found.name, now=NOON_US + 9 * HOUR)
+    release(payments, store, found.name, now=NOON_US + 9 * HOUR, mended={"amount": 1.0})
+    rows = store.rows(payments)
+    assert rows["payment"].to_list() == [1, 50, 60, 70]
+    assert rows[POSITION].to_list()[-2:] == [0, 1]
+    assert rows[AVAILABLE].to_list()[-1] == NOON_US + HOUR
+    assert [row.name for row in in_quarantine(store)] == ["1:1", "1:2"]
+    assert show(store, found.name).released

@@ -159,3 +159,57 @@ def test_a_store_of_an_earlier_release_is_upgraded_where_it_lies(tmp_path, shop)
         journal.flush()
         assert [m.payload for m in store.journal.read()] == [{"n": 1}, {"rows": 1}]
         assert store.rows(shop.readings)["sensor"].to_list() == [1]
+
+
+def test_receipts_are_known_for_their_retention_and_go_a_few_at_a_time(store, shop):
+    day = 86_400_000_000
+    with live(store, shop) as journal:
+        for n in range(10):
+            send(journal, n, at=n, key=f"old {n}")
+        journal.flush()
+        send(journal, 11, at=7 * day + 5, key="new")
+        journal.flush()
+        kept = [n for n in range(10) if journal.known("reading", f"old {n}") is not None]
+        assert kept == list(range(2, 10)), "two at a time, the oldest first"
+        for n in range(3):
+            send(journal, 20 + n, at=7 * day + 6 + n, key=f"later {n}")
+            journal.flush()
+        kept = [n for n in range(10) if journal.known("reading", f"old {n}") is not None]
+        assert kept == [8, 9], "those are not seven days old yet"
+        assert journal.known("reading", "new") is not None
+    assert store.rows(shop.readings).height == 14, "rows stay"
+
+
+def test_an_outcome_that_fails_ends_the_journal_and_everybody_is_told(store, shop):
+    def bad(_):
+        raise ValueError("of the caller")
+
+    opened = live(store, shop)
+    journal = opened.__enter__()
+    send(journal, 1, on_durable=bad)
+    journal._thread.join(60)
+    with pytest.raises(StoreError, match="The journal broke") as caught:
+        journal.append("look", 1, {})
+    assert "of the caller" in caught.value.found
+    with pytest.raises(StoreError, match="The journal broke"):
+        journal.flush()
+    with pytest.raises(StoreError, match="The journal broke"):
+        opened.__exit__(None, None, None)
+    assert store.rows(shop.readings)["sensor"].to_list() == [1], "what was durable is"
+
+
+def test_chunks_of_the_journal_are_all_of_it_in_order(store, shop):
+    with live(store, shop) as journal:
+        for n in range(25):
+            send(journal, n, at=n, key=f"k{n}") if n % 2 else journal.append("look", n, {"n": n})
+    chunks = list(store.journal.messages(after=3, upto=23, chunk=7))
+    assert [len(chunk) for chunk in chunks] == [7, 7, 6]
+    messages = [message for chunk in chunks for message in chunk]
+    assert [message.offset for message in messages] == list(range(4, 24))
+    assert {(m.kind, m.source, m.key is not None, m.content is not None) for m in messages} == {
+        ("look", "", False, False),
+        ("rows", "reading", True, True),
+    }
+    bare = [m for chunk in store.journal.messages(content=False) for m in chunk]
+    assert len(bare) == 25
+    assert not any(message.content for message in bare)

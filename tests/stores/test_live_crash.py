@@ -308,3 +308,21 @@ def test_closing_on_a_full_disk_says_what_is_lost(small_disk):
         with live(store) as journal:
             send(journal, 5000, outcomes)
         assert outcomes[-1][1] is None
+
+
+def test_sealing_on_a_full_disk_changes_nothing_and_is_done_later(small_disk):
+    with Store(small_disk / "store") as store, live(store) as journal:
+        for n in range(3000):
+            journal.append("rows", n, {}, content(n), source="event")
+        journal.append(PREDICTED, 1, {}, prediction(1))
+        journal.flush()
+        rows, predictions = store.rows(events), store.predictions()
+        ballast = fill(small_disk)
+        with pytest.raises(StoreError, match="disk is full"):
+            store.seal()
+        assert store.rows(events).equals(rows)
+        ballast.unlink()
+        sealed = store.seal()
+        assert (sealed.rows, sealed.predictions) == ({"event": rows.height}, 1)
+        assert store.rows(events).equals(rows)
+        assert store.predictions().equals(predictions)

@@ -16,7 +16,8 @@ from asof.declare.kept import AVAILABLE, POSITION
 from asof.declare.place import nearest
 from asof.declare.sources import Source
 from asof.declare.tables import Table
-from asof.engine.admit import LIVE_FROM, Coming, compared, stamped
+from asof.engine.admit import Coming, compared, stamped
+from asof.engine.history import LIVE_FROM
 from asof.engine.reports import LoadReport
 from asof.errors import DataRefused, UsageError
 from asof.stores.loads import Load, NewLoad, SetAside
@@ -100,7 +101,8 @@ def _available(store: Store, coming: Coming, load: Load) -> tuple[pl.DataFrame, 
     """The row with the moment from which it counts; whether that is its release."""
     good = coming.checked.good
     if not isinstance(coming.table, Source):
-        first = load.offset == store.loads.all(load.source)[0].offset
+        loads = store.loads.all(load.source)
+        first = bool(loads) and load.offset == loads[0].offset
         good = always_known(good, None if first else load.stamp)
     live_from = store.records.setting(LIVE_FROM)
     live = live_from is not None and int(good[AVAILABLE][0]) >= int(live_from)
@@ -151,7 +153,7 @@ def _name(row: SetAside) -> str:
 
 
 def _told(load: Load, row: SetAside) -> Quarantined:
-    file = load.path or "a frame"
+    file = load.path or ("a frame" if load.content else "a message")
     return Quarantined(
         _name(row), load.source, file, row.row, row.reasons, row.released is not None
     )  # fmt: skip

@@ -148,7 +148,11 @@ class Tables:
                 if not self.holds(source, layout.name, offset=offset):
                     file.unlink(missing_ok=True)
                 raise
-            _sync(place / "_delta_log" / f"{table.version() + 1:020d}.json")
+            log, version = place / "_delta_log", f"{table.version() + 1:020d}"
+            _sync(log / f"{version}.json")
+            if (checkpoint := log / f"{version}.checkpoint.parquet").exists():
+                _sync(checkpoint)
+                _sync(log / "_last_checkpoint")
             _sync_directory(place)
 
     def holds(self, source: str, layout: str, *, offset: int) -> bool:

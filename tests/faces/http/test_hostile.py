@@ -170,6 +170,19 @@ def test_a_deadline_is_a_number(door, deadline):
     assert "Asof-Deadline-Ms" in reply.json()["found"]
 
 
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Asof-Deadline-Ms"])
+@pytest.mark.parametrize("value", [b"caf\xe9", "café".encode()])
+def test_a_header_that_cannot_be_read_does_not_pass_for_none(door, name, value):
+    body = json.dumps(delivery()).encode()
+    told = door.raw(
+        b"POST /v1/events/delivery HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        b"Content-Length: %d\r\n%b: %b\r\n\r\n%b" % (len(body), name.encode(), value, body)
+    )
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert name.lower().encode() in told.lower()
+    assert door.live.offset == 0
+
+
 def test_a_compressed_body_is_refused_unread(door):
     reply = door.post(EVENTS, b"\x1f\x8b", Content_Encoding="gzip")
     assert reply.status == 415

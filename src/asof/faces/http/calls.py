@@ -31,6 +31,17 @@ class Call:
         self.flight = flight
         self.parameters = parameters
 
+    def header(self, name: str) -> str | None:
+        """A header of ours.
+
+        Raises:
+            Refusal: it is not ASCII, and would pass for one that was not sent.
+        """
+        told = self.head.get(name)
+        if told is None and name in self.head:
+            raise Refusal(400, f"The header {name} is not ASCII.", mend="Send printable ASCII.")
+        return told
+
     def query(self, allowed: Collection[str]) -> Mapping[str, str]:
         """The query's parameters, each once.
 

@@ -74,7 +74,7 @@ class Handlers:
         """Answer requests that come as tensors."""
         call.query(())
         self._require_model(call)
-        header = call.head.get(LENGTH)
+        header = call.header(LENGTH)
         body = await self._body(call)
         inference, rows = self._model.read(body, header, limit=self._options.rows)
         _keep_deadline(call)
@@ -248,7 +248,7 @@ def _keep_deadline(call: Call) -> None:
     Raises:
         Refusal: it is no number, or has passed.
     """
-    told = call.head.get("asof-deadline-ms")
+    told = call.header("asof-deadline-ms")
     if told is None:
         return
     if not (told.isascii() and told.isdigit() and len(told) <= 9):
@@ -268,7 +268,7 @@ def _keep_deadline(call: Call) -> None:
 
 
 def _idempotency_key(call: Call) -> str | None:
-    key = call.head.get("idempotency-key")
+    key = call.header("idempotency-key")
     if key is None or 0 < len(key) <= KEY_LENGTH:
         return key
     raise Refusal(

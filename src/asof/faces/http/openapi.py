@@ -97,12 +97,25 @@ def _paths(system: System[Any]) -> Json:
     for table in system.tables:
         found[f"/v1/events/{table.name}"] = {"post": _events(table)}
     asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
-    found[path] = {"get": _get("The model.", _ref("ModelMetadata"))}
-    ready = _get("The model answers.", {"type": "object"}, (503,))
-    found[f"{path}/ready"] = {"get": ready}
-    infer = _post("Answer requests that come as tensors.", "Inference", "Inferred", ())
+    found |= _model(path, asked, versioned=False)
+    found |= _model(f"{path}/versions/{{version}}", asked, versioned=True)
+    return found
+
+
+def _model(path: str, asked: Table[Any], *, versioned: bool) -> Json:
+    """The endpoints of the Open Inference Protocol below a model, or one version of it."""
+    missing = (404,) if versioned else ()
+    infer = _post("Answer requests that come as tensors.", "Inference", "Inferred", missing)
     infer["requestBody"]["content"]["application/json"]["example"] = _tensors(asked)
-    found[f"{path}/infer"] = {"post": infer}
+    found: Json = {
+        path: {"get": _get("The model.", _ref("ModelMetadata"), missing)},
+        f"{path}/ready": {"get": _get("It answers.", {"type": "object"}, (*missing, 503))},
+        f"{path}/infer": {"post": infer},
+    }
+    if versioned:
+        text = {"type": "string", "minLength": 1}
+        for methods in found.values():
+            methods["parameters"] = [_parameter("path", "version", text, required=True)]
     return found
 
 

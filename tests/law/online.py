@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 
 from asof.compute.window.contract import (
@@ -15,7 +13,7 @@ from asof.compute.window.contract import (
     SpanAnswers,
     Wanted,
 )
-from asof.compute.window.online import OnlineWindows, Row
+from asof.compute.window.online import OnlineWindows
 
 
 def ask_online(
@@ -23,49 +21,65 @@ def ask_online(
 ) -> Answers:
     """What `ask` answers, from windows that are told each row when it becomes known.
 
-    Between any two questions the windows are started anew from their snapshot, as after a crash.
+    Before any question they are started anew, as after a crash, from the rows that were known at
+    the question before it.
     """
-    windows = OnlineWindows(spans, wanted, coded=len(rows.codes))
-    coming = _deltas(rows)
-    heapq.heapify(coming)
+    coming = sorted(_deltas(rows))
     found: dict[int, Answers] = {}
+    moment = None
     for i in np.argsort(questions.at, kind="stable").tolist():
         at = int(questions.at[i])
-        while coming and coming[0][0] < at:
-            moment, _, ends, number = heapq.heappop(coming)
-            row = _row(rows, number)
-            if ends:
-                windows.withdraw(row, moment)
-            else:
-                windows.add(row)
-        restarted = OnlineWindows(spans, wanted, coded=len(rows.codes))
-        restarted.restore(windows.snapshot())
-        windows = restarted
-        group = int(questions.group[i])
-        own = None if questions.own is None else int(questions.own[i])
-        found[i] = windows.ask(None if group < 0 else group, at, own)
+        windows = OnlineWindows(
+            spans, wanted, coded=len(rows.codes), keyed=rows.key is not None, ties=lambda i: (i,)
+        )
+        if moment is not None:
+            known, mine = _known_by(rows, moment)
+            windows.load(known, mine, moment=moment)
+        for when, ends, number in coming:
+            if (moment is None or when >= moment) and when < at:
+                _tell(windows, rows, when, number, ends=ends)
+        own = None if questions.own is None else questions.own[i : i + 1]
+        found[i] = windows.answers(questions.group[i : i + 1], questions.at[i : i + 1], own)
+        moment = at
     return _together([found[i] for i in range(len(found))], len(spans))
 
 
-def _deltas(rows: Rows) -> list[tuple[int, int, bool, int]]:
+def _deltas(rows: Rows) -> list[tuple[int, bool, int]]:
     """Each version as two: added when it is known, withdrawn when another takes its place."""
-    known = [(int(t), 0, False, i) for i, t in enumerate(rows.known_from)]
+    known = [(int(t), False, i) for i, t in enumerate(rows.known_from)]
     until = () if rows.known_until is None else rows.known_until.tolist()
-    return known + [(t, 1, True, i) for i, t in enumerate(until) if t != NEVER]
+    return known + [(t, True, i) for i, t in enumerate(until) if t != NEVER]
 
 
-def _row(rows: Rows, i: int) -> Row:
-    group = int(rows.group[i])
-    codes = tuple(None if code < 0 else code for code in rows.codes[:, i].tolist())
-    return Row(
-        group=None if group < 0 else group,
-        event_time=int(rows.event_time[i]),
-        known_from=int(rows.known_from[i]),
-        values=tuple(rows.values[:, i].tolist()),
-        codes=codes,
+def _known_by(rows: Rows, moment: int) -> tuple[Rows, np.ndarray]:
+    """The rows that were known before a moment, as they were then; which they are."""
+    mine = np.flatnonzero(rows.known_from < moment)
+    ends = None if rows.known_until is None else rows.known_until[mine]
+    return Rows(
+        group=rows.group[mine],
+        event_time=rows.event_time[mine],
+        known_from=rows.known_from[mine],
+        known_until=None if ends is None else np.where(ends < moment, ends, NEVER),
+        values=rows.values[:, mine],
+        codes=rows.codes[:, mine],
+        key=None if rows.key is None else rows.key[mine],
+    ), mine
+
+
+def _tell(windows: OnlineWindows, rows: Rows, moment: int, i: int, *, ends: bool) -> None:
+    group, event_time = int(rows.group[i]), int(rows.event_time[i])
+    if ends:
+        windows.withdraw(group, event_time, i, moment)
+        return
+    windows.add(
+        group,
+        event_time,
+        moment,
+        rows.values[:, i].tolist(),
+        rows.codes[:, i].tolist(),
         identity=i,
-        tie=i,
-        key=None if rows.key is None else int(rows.key[i]),
+        tie=(i,),
+        key=-1 if rows.key is None else int(rows.key[i]),
     )
 
 

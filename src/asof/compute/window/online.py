@@ -1,393 +1,369 @@
-"""The online face of the window kernel: rows as they come, one question at a time.
+"""The online face of the window kernel: rows as they become known, questions as they are asked.
 
-A group keeps its visible rows in rank order in arrays that grow, and the `State` of its windows;
-what is done to them are the same four things as in the batch face, so the answers are equal to
-the last bit. Rows and withdrawals wait until a question comes after their moment; a row that comes
-late is inserted at its rank; what no span can see again is dropped when it is half of all rows
-(rows known ahead wait for their event). Asked moments never go back.
+What is done to a group's rows and windows are the same four things as in the batch face, so the
+answers are equal to the last bit. Rows and withdrawals wait until a question comes after their
+moment; a row that comes late is inserted at its rank; what no span can see again is dropped, group
+by group, as rows come. A restart is a `load` of the rows. Asked moments never go back.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from asof.compute.window import online_memory as desk_of
 from asof.compute.window.contract import (
-    NULL,
+    Aggregate,
     Answers,
+    Codes,
     Floats,
     Moments,
     Recount,
+    Rows,
     Span,
     Wanted,
 )
-from asof.compute.window.jit import F8SSS, I8, I8SSS, VOID, compiled
-from asof.compute.window.shape import check_wanted, new_state, of_span, plan_columns
-from asof.compute.window.state import (
-    HIGH,
-    LOW,
-    STATE,
-    State,
-    advance,
-    answer,
-    empty,
-    hide,
-    mark,
-    show,
-    unmark,
+from asof.compute.window.grouping import in_order
+from asof.compute.window.online_answer import answer_all
+from asof.compute.window.online_coming import Coming, Ties
+from asof.compute.window.online_groups import (
+    ADDED,
+    DONE,
+    IDENTITY,
+    NO_GROUP,
+    NO_ROOM,
+    OF_GROUP,
+    SCATTERED,
+    TIED,
+    WHEN,
+    WITHDRAWN,
+    take,
 )
-from asof.compute.window.visible import is_set
+from asof.compute.window.online_load import (
+    by_group,
+    fixed_words,
+    measure,
+    settle_groups,
+    still_to_come,
+    visible_to_come,
+)
+from asof.compute.window.online_memory import close_up, lay_empty, new_desk
+from asof.compute.window.shape import check_wanted, of_span, plan_columns
+from asof.compute.window.state import SLOT
 from asof.errors import UsageError
 
-ROOM = 16
-"""Rows that a new group has room for; it doubles."""
+LEAST_ARENA = 1 << 10
+"""Words; it grows by half."""
+LEAST_DIRECTORY = 16
+"""Groups; it doubles."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A version of a row as the online face takes it; times in microseconds."""
+class Figures:
+    """What the windows hold."""
 
-    group: Hashable
-    """The join value; None matches nothing."""
-    event_time: int
-    known_from: int
-    """Visible to questions after this moment."""
-    values: tuple[float, ...] = ()
-    """One for each value column; null is NaN."""
-    codes: tuple[Hashable, ...] = ()
-    """One for each column whose distinct ones are counted; null is None."""
-    identity: int = 0
-    """What `latest` and `first` answer, and by which a row is withdrawn; unique in its group."""
-    tie: Any = ()
-    """Sorts as the key and then the content do, among rows with equal times."""
-    key: Hashable = None
-    """The row's own key, where asked keys are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All that a restart needs: what is visible and what waits, in the order of taking."""
-
-    moment: int | None
-    rows: tuple[Row, ...]
-    waiting: tuple[tuple[int, bool, Row], ...]
-    """Moment, whether the row is added (or withdrawn), row."""
-
-
-@compiled(VOID, STATE, I8)
-def _show(state: State, place: int) -> None:
-    show(state, place)
-
-
-@compiled(VOID, STATE, I8)
-def _hide(state: State, place: int) -> None:
-    hide(state, place)
-
-
-@compiled(VOID, STATE, I8)
-def _empty(state: State, size: int) -> None:
-    empty(state, size)
-
-
-@compiled(VOID, STATE, STATE, I8, I8, I8)
-def _move(old: State, new: State, low: int, high: int, by: int) -> None:
-    """Shift the rows from `low` to before `high`, with their marks, by so many places.
-
-    Into another state, or upwards within one.
-    """
-    for place in range(high - 1, low - 1, -1):
-        visible = is_set(old.bits, 0, place)
-        if visible:
-            unmark(old, place)
-        to = place + by
-        new.event_time[to] = old.event_time[place]
-        for column in range(old.values.shape[0]):
-            new.values[column, to] = old.values[column, place]
-        for column in range(old.codes.shape[0]):
-            new.codes[column, to] = old.codes[column, place]
-        if visible:
-            mark(new, to)
-
-
-@compiled(VOID, STATE, I8, I8)
-def _advance(state: State, moment: int, size: int) -> None:
-    advance(state, moment, size)
-
-
-@compiled(VOID, STATE, I8SSS, F8SSS)
-def _answer(state: State, counts: Moments, floats: Floats) -> None:
-    answer(state, counts, floats, 0)
-
-
-@dataclass(slots=True)
-class OnlineGroup:
-    """The rows and windows of one join value."""
-
-    spans: tuple[Span, ...]
-    plan: Moments
-    coded: int
-    state: State = field(init=False)
-    rows: list[Row] = field(default_factory=list[Row])
-    hidden: int = 0
-    moment: int | None = None
-    waiting: list[tuple[int, int, bool, Row]] = field(
-        default_factory=list[tuple[int, int, bool, Row]]
-    )
-    slots: list[dict[Hashable, int]] = field(init=False)
-    used: int = 0
-    recount: Moments = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
-
-    def __post_init__(self) -> None:
-        self._renew(ROOM)
-
-    def _renew(self, room: int) -> None:
-        """Begin again with nothing, and room for so many rows."""
-        state = new_state(self.plan, self.spans, room, self.coded, ROOM)
-        self.state = state._replace(recount=self.recount)
-        _empty(self.state, room)
-        self.slots = [{} for _ in range(self.coded)]
-        self.used = 0
-        self.rows = []
-        self.hidden = 0
-
-    def look(self, moment: int, own: Hashable, counts: Moments, floats: Floats) -> None:
-        """Answer as of a moment into arrays for one question (see `state.answer`)."""
-        while self.waiting and self.waiting[0][0] < moment:
-            _, _, added, row = heapq.heappop(self.waiting)
-            if added:
-                self._insert(row)
-            else:
-                self._remove(row)
-        self.moment = moment
-        _advance(self.state, moment, len(self.rows))
-        away = self._places_of(own) if own is not None else []
-        for place in away:
-            _hide(self.state, place)
-        _answer(self.state, counts, floats)
-        for place in away:
-            _show(self.state, place)
-        for span in range(len(self.spans)):
-            for edge in range(1 + self.coded, counts.shape[1]):
-                place = int(counts[span, edge, 0])
-                counts[span, edge, 0] = self.rows[place].identity if place >= 0 else NULL
-        self._forget()
-
-    def visible(self) -> tuple[Row, ...]:
-        """The rows that are visible and that some span may yet see, in rank order."""
-        horizon = self._horizon()
-        return tuple(
-            row
-            for place, row in enumerate(self.rows)
-            if row.event_time >= horizon and self._shown(place)
-        )
-
-    def _horizon(self) -> int:
-        """Event times before this no span can see again."""
-        if self.moment is None:
-            return np.iinfo(np.int64).min
-        return self.moment + int(self.state.spans[:, 0].min())
-
-    def _shown(self, place: int) -> bool:
-        return bool(self.state.bits[0, place >> 6] >> (place & 63) & 1)
-
-    def _places_of(self, key: Hashable) -> list[int]:
-        """Where the visible rows of a key stand, among those that some span sees."""
-        low = int(self.state.reach[:, LOW].min())
-        high = int(self.state.reach[:, HIGH].max())
-        return [p for p in range(low, high) if self.rows[p].key == key and self._shown(p)]
-
-    def _insert(self, row: Row) -> None:
-        """Put a row where it ranks, visible."""
-        if row.event_time < self._horizon():
-            return
-        size = len(self.rows)
-        place = self._rank(row)
-        if size == len(self.state.event_time):
-            self._grow(2 * size)
-        if place < size:
-            _move(self.state, self.state, place, size, 1)
-        self.rows.insert(place, row)
-        state = self.state
-        state.event_time[place] = row.event_time
-        state.values[:, place] = row.values
-        for column, code in enumerate(row.codes):
-            state.codes[column, place] = self._slot(column, code)
-        if self.moment is not None:
-            state.reach[row.event_time < self.moment + state.spans[:, 0], LOW] += 1
-            state.reach[row.event_time < self.moment + state.spans[:, 1], HIGH] += 1
-        _show(self.state, place)
-
-    def _rank(self, row: Row) -> int:
-        """The place at which a row belongs."""
-        times = self.state.event_time[: len(self.rows)]
-        low = int(np.searchsorted(times, row.event_time, side="left"))
-        place = int(np.searchsorted(times, row.event_time, side="right"))
-        rank = (row.known_from, row.tie)
-        while place > low:
-            above = self.rows[place - 1]
-            if (above.known_from, above.tie) <= rank:
-                break
-            place -= 1
-        return place
-
-    def _grow(self, room: int) -> None:
-        """Move to arrays with more room."""
-        old = self.state
-        new = new_state(self.plan, self.spans, room, self.coded, old.counters.shape[1])
-        _empty(new, room)
-        _move(old, new, 0, len(self.rows), 0)
-        self.state = old._replace(
-            event_time=new.event_time,
-            values=new.values,
-            codes=new.codes,
-            bits=new.bits,
-            bit_levels=new.bit_levels,
-            tree=new.tree,
-            tree_levels=new.tree_levels,
-        )
-
-    def _slot(self, column: int, code: Hashable) -> int:
-        """The place of a code among the counters, -1 for null."""
-        if code is None:
-            return -1
-        slot = self.slots[column].setdefault(code, self.used)
-        if slot == self.used:
-            self.used += 1
-            if self.used > self.state.counters.shape[1]:
-                more = np.zeros_like(self.state.counters)
-                wider = np.concatenate([self.state.counters, more], axis=1)
-                self.state = self.state._replace(counters=wider)
-        return slot
-
-    def _remove(self, row: Row) -> None:
-        """Hide a row that was withdrawn; one that was dropped already is not there to be hidden."""
-        times = self.state.event_time[: len(self.rows)]
-        place = int(np.searchsorted(times, row.event_time, side="left"))
-        while place < len(times) and times[place] == row.event_time:
-            if self.rows[place].identity == row.identity and self._shown(place):
-                _hide(self.state, place)
-                self.hidden += 1
-                return
-            place += 1
-        if row.event_time >= self._horizon():
-            raise UsageError(
-                "A row was withdrawn that is not there.",
-                found=f"row {row.identity} of {row.group!r}",
-                mend="Withdraw a version with the times under which it was added.",
-            )
-
-    def _forget(self) -> None:
-        """Drop what no span can see again, when that is half of what is kept."""
-        gone = int(self.state.reach[:, LOW].min()) + self.hidden
-        if gone > ROOM and 2 * gone > len(self.rows):
-            self.restore(self.moment, self.visible())
-
-    def restore(self, moment: int | None, rows: tuple[Row, ...]) -> None:
-        """Begin again with these visible rows, the windows where they stood at a moment."""
-        self._renew(max(ROOM, 2 * len(rows)))
-        self.moment = None
-        for row in rows:
-            self._insert(row)
-        self.moment = moment
-        if moment is not None:
-            _advance(self.state, moment, len(self.rows))
+    rows: int
+    """Rows that are kept, withdrawn ones that are not yet dropped among them."""
+    groups: int
+    waiting: int
+    """Rows, and withdrawals, whose moment no question has passed."""
+    forgotten: int
+    """Rows that were dropped since the start, or that came too late for every span."""
+    bytes: int
+    """Of the arrays of rows and groups."""
 
 
 class OnlineWindows:
-    """The windows of a source by join value.
+    """The windows of a piece of work: one source, its spans and what is wanted of them.
 
-    >>> from asof.compute.window.contract import Aggregate
+    Groups are codes from 0 that the caller gives to join values. One thread at a time.
+
     >>> windows = OnlineWindows((Span(-100, 0),), Wanted((Aggregate.SUM,)))
-    >>> old = Row("a", event_time=10, known_from=10, values=(1.0,), identity=7)
-    >>> windows.add(old)
-    >>> windows.withdraw(old, moment=20)
-    >>> windows.add(Row("a", event_time=11, known_from=20, values=(5.0,), identity=8))
-    >>> [
-    ...     (float(answer.columns[0][Aggregate.SUM][0]), int(answer.latest[0]))
-    ...     for moment in (20, 21)
-    ...     for answer in windows.ask("a", moment).spans
-    ... ]
-    [(1.0, 7), (5.0, 8)]
+    >>> windows.add(0, event_time=10, known_from=10, values=(1.0,), codes=(), identity=7)
+    >>> windows.withdraw(0, event_time=10, identity=7, moment=20)
+    >>> windows.add(0, event_time=11, known_from=20, values=(5.0,), codes=(), identity=8)
+    >>> counts, floats = windows.ask(np.array([0, 0]), np.array([20, 21]))
+    >>> floats[windows.slot(0, 0, Aggregate.SUM)].tolist(), counts[0, 1].tolist()
+    ([1.0, 5.0], [7, 8])
     """
 
-    def __init__(self, spans: tuple[Span, ...], wanted: Wanted, *, coded: int = 0) -> None:
+    def __init__(
+        self,
+        spans: tuple[Span, ...],
+        wanted: Wanted,
+        *,
+        coded: int = 0,
+        keyed: bool = False,
+        ties: Ties | None = None,
+    ) -> None:
+        """Windows without rows.
+
+        coded: how many columns have their distinct codes counted; keyed: whether rows have keys, so
+        that those of a key can be left out; ties: the tie of a row (see `add`) by its identity,
+        asked only where rows of the same two times came apart: one loaded and one added, or one
+        after a question that saw the other.
+        """
         check_wanted(wanted, len(wanted.columns), spans)
         self._spans = spans
         self._wanted = wanted
         self._coded = coded
+        self._keyed = keyed
         self._plan, self._slots = plan_columns(wanted)
-        self._groups: dict[Hashable, OnlineGroup] = {}
-        self._taken = 0
+        self._counts = 1 + coded + (2 if wanted.edges else 0)
+        self._no_content = ((0.0,) * len(wanted.columns), (-1,) * coded)
+        self._coming = Coming(len(wanted.columns), coded, ties)
+        self._begin()
+
+    def _begin(self) -> None:
+        """As if nothing had come."""
         self._moment: int | None = None
+        self._coming.begin()
+        self._desk = new_desk(self._plan, self._spans, self._coded, keyed=self._keyed)
+        self._directory: Moments = np.empty(0, dtype=np.int64)
+        self._arena: Moments = np.zeros(LEAST_ARENA, dtype=np.int64)
+        self._reserve(2 * int(self._desk[desk_of.HEAD_WORDS]))
+        lay_empty(self._arena, self._desk)
 
-    def add(self, row: Row) -> None:
-        """Take a row, to be visible after its `known_from`."""
-        self._wait(row.known_from, added=True, row=row)
+    def load(self, rows: Rows, identity: Moments, *, moment: int) -> None:
+        """Begin again with the rows as they are as of a moment, which no question may precede.
 
-    def withdraw(self, row: Row, moment: int) -> None:
-        """End a row that was added: after this moment it is not seen."""
-        self._wait(moment, added=False, row=row)
+        rows: as the batch face takes them; identity: int64[n], all different. Rows that no span can
+        see from the moment on are left; what is to become visible, or to end, waits.
+        """
+        self._check(rows, identity)
+        self._begin()
+        desk = self._desk
+        horizon = max(moment + int(desk[desk_of.EARLIEST]), desk_of.UNASKED)
+        now, later, ending = visible_to_come(rows, horizon, moment)
+        order, ends = by_group(rows.group, now)
+        codes = np.take(rows.codes, order, axis=1)
+        widths = codes.max(axis=1, initial=-1).astype(np.int64) + 1
+        last = np.full(int(widths.sum()), -1, dtype=np.int32)
+        different = np.zeros(len(ends), dtype=np.int64)
+        measure(desk, ends, codes, np.cumsum(widths) - widths, last, different)
+        self._reserve(int(desk[desk_of.NEED]))
+        self._directory = np.full(len(ends), -1, dtype=np.int64)
+        settle_groups(
+            self._arena,
+            self._directory,
+            desk,
+            ends,
+            fixed_words(rows, identity, order, keyed=self._keyed),
+            np.take(rows.values, order, axis=1),
+            codes,
+            different,
+        )
+        self._coming.begin(still_to_come(rows, identity, later, ending))
+        desk[desk_of.HORIZON] = horizon
+        desk[desk_of.NOW] = self._moment = moment
 
-    def _wait(self, moment: int, *, added: bool, row: Row) -> None:
-        if row.group is None:
-            return
-        self._taken += 1
-        # At one moment a row comes before its own withdrawal.
-        heapq.heappush(self._group(row.group).waiting, (moment, self._taken, added, row))
-
-    def _group(self, value: Hashable) -> OnlineGroup:
-        if value not in self._groups:
-            group = OnlineGroup(self._spans, self._plan, self._coded)
-            group.moment = self._moment
-            self._groups[value] = group
-        return self._groups[value]
-
-    def ask(self, group: Hashable, moment: int, own: Hashable = None) -> Answers:
-        """The answers for one question, in arrays of one; latest and first are identities."""
-        if self._moment is not None and moment < self._moment:
+    def _check(self, rows: Rows, identity: Moments) -> None:
+        """Refuse what would read beyond an array."""
+        check_wanted(self._wanted, len(rows.values), self._spans)
+        lengths = {len(rows.group), len(rows.event_time), len(rows.known_from), len(identity)}
+        lengths |= {rows.values.shape[1], rows.codes.shape[1]}
+        lengths |= {len(ends) for ends in (rows.known_until, rows.key) if ends is not None}
+        if len(lengths) > 1 or len(rows.codes) != self._coded:
             raise UsageError(
-                "Questions came in the wrong order.", found=f"{moment} after {self._moment}"
+                "The rows are not those of this work.",
+                found=f"columns of {sorted(lengths)} rows, {len(rows.codes)} of codes",
+                mend=f"All of one length, {self._coded} of codes.",
             )
-        self._moment = moment
-        edges = 2 if self._wanted.edges else 0
-        counts = np.empty((len(self._spans), 1 + self._coded + edges, 1), dtype=np.int64)
-        floats = np.empty((len(self._spans), self._slots, 1))
-        kept = self._groups.get(group) if group is not None else None
-        asked = kept or OnlineGroup(self._spans, self._plan, self._coded)
-        before = asked.recount.copy()
-        asked.look(moment, own, counts, floats)
-        alone = np.zeros(1 if group is not None else 0, dtype=np.int32)
+        if not in_order(rows.event_time):
+            raise UsageError("The rows do not stand in rank order.", mend="Use rank.rank_order.")
+
+    def add(
+        self,
+        group: int,
+        event_time: int,
+        known_from: int,
+        values: Sequence[float],
+        codes: Sequence[int],
+        identity: int,
+        tie: tuple[Any, ...] = (),
+        key: int = -1,
+    ) -> None:
+        """Take a row, to be visible after `known_from`; a group of -1 (null) matches nothing.
+
+        values: one for each value column, null is NaN; codes: dense, null is -1; identity: what
+        `latest` and `first` answer, and by which it is withdrawn; tie: sorts as the key and then
+        the content do, among rows with equal times.
+        """
+        if group >= 0:
+            self._coming.tell(
+                known_from, ADDED, group, event_time, tie, identity, key, values, codes
+            )
+
+    def withdraw(self, group: int, event_time: int, identity: int, moment: int) -> None:
+        """End a row that was added: after this moment it is not seen."""
+        if group >= 0:
+            self._coming.tell(
+                moment, WITHDRAWN, group, event_time, (), identity, -1, *self._no_content
+            )
+
+    def settle(self, moment: int) -> None:
+        """Take what is known before a moment, so that the next question need not.
+
+        No later question may precede the moment.
+        """
+        self._pass_on(moment, moment)
+        records = self._coming.due(moment)
+        if len(records):
+            self._take(records, moment)
+            self._stop(0)
+
+    def ask(
+        self, group: npt.NDArray[Any], at: Moments, own: Moments | None = None
+    ) -> tuple[Moments, Floats]:
+        """The answers in the layout of `shape.of_span`, one column for each question.
+
+        group: int[m], -1 for null; at: int64[m], moments that do not decrease, nor precede one
+        asked before; own: int64[m], the key whose rows are left out, -1 for none. Returns counts
+        int64[spans, 1 + coded (+ 2), m] (rows, distinct codes, and, if edges are wanted, the
+        identities of the latest and the first row, -1 for none) and floats float64[spans, slots,
+        m] (see `slot`). Of a null, and of a group that has no rows, the answers are those of an
+        empty window.
+        """
+        many = len(at)
+        counts = np.empty((len(self._spans), self._counts, many), dtype=np.int64)
+        floats = np.empty((len(self._spans), self._slots, many))
+        if many == 0:
+            return counts, floats
+        asked = np.empty((3, many), dtype=np.int64)
+        asked[0] = group
+        asked[1] = at
+        if own is None:
+            asked[2] = -1
+        elif self._keyed:
+            asked[2] = own
+        else:
+            raise UsageError("Rows of a key can be left out only where rows have their keys.")
+        if many > 1 and not in_order(asked[1]):
+            raise UsageError("Questions came in the wrong order.", mend="Sort them by moment.")
+        last = int(asked[1, -1])
+        self._pass_on(int(asked[1, 0]), last)
+        records = self._coming.due(last)
+        begin = 0
+        while begin < many:
+            end = many
+            if len(records):
+                self._take(records, int(asked[1, begin]))
+                end = self._until(asked[1], records)
+            answer_all(self._arena, self._directory, self._desk, asked, begin, end, counts, floats)
+            begin = end
+        if len(records):
+            self._stop(0)
+        return counts, floats
+
+    def _until(self, at: Moments, records: Moments) -> int:
+        """How many questions come before the next record."""
+        turn = int(self._desk[desk_of.RECORD])
+        if turn == len(records):
+            return len(at)
+        return int(np.searchsorted(at, int(records[turn, WHEN]), side="right"))
+
+    def _pass_on(self, first: int, last: int) -> None:
+        """Move from the last moment to another, over a first one."""
+        if self._moment is not None:
+            if first < self._moment:
+                raise UsageError(
+                    "Questions came in the wrong order.", found=f"{first} after {self._moment}"
+                )
+            # What was known before this has its place: what ties with it is ranked by `ties`.
+            self._desk[desk_of.SETTLED] = self._moment
+        self._moment = last
+
+    def answers(self, group: npt.NDArray[Any], at: Moments, own: Moments | None = None) -> Answers:
+        """The same by name, as the batch face gives them; latest and first are identities."""
+        recount = self._desk[self._desk[desk_of.AT_RECOUNT] :][:3]
+        before = recount.copy()
+        counts, floats = self.ask(group, at, own)
+        order: Codes = np.arange(len(at), dtype=np.int32)
         return Answers(
-            matched=np.array([group is not None]),
+            matched=np.asarray(group) >= 0,
             spans=tuple(
-                of_span(whole, real, alone, self._wanted, self._coded)
+                of_span(whole, real, order, self._wanted, self._coded)
                 for whole, real in zip(counts, floats, strict=True)
             ),
-            recount=Recount(*(int(n) for n in asked.recount - before)),
+            recount=Recount(*(int(n) for n in recount - before)),
         )
 
-    def snapshot(self) -> Snapshot:
-        """What is visible and what waits."""
-        groups = self._groups.values()
-        waiting = sorted(one for group in groups for one in group.waiting)
-        return Snapshot(
-            moment=self._moment,
-            rows=tuple(row for group in groups for row in group.visible()),
-            waiting=tuple((moment, added, row) for moment, _, added, row in waiting),
+    def slot(self, span: int, column: int, aggregate: Aggregate) -> tuple[int, int]:
+        """Where an aggregate of a value column in a span stands in the floats of `ask`."""
+        place = int(self._plan[column, SLOT + list(Aggregate).index(aggregate)])
+        if place < 0:
+            raise UsageError("What was not wanted is not answered.", found=f"{aggregate!r}")
+        return span, place
+
+    def figures(self) -> Figures:
+        """How much is held, and how much was forgotten."""
+        desk = self._desk
+        return Figures(
+            rows=int(desk[desk_of.ROWS]),
+            groups=int(desk[desk_of.GROUPS]),
+            waiting=len(self._coming),
+            forgotten=int(desk[desk_of.FORGOTTEN]),
+            bytes=self._arena.nbytes + self._directory.nbytes + desk.nbytes,
         )
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot; what was here before is forgotten."""
-        self._groups = {}
-        self._moment = snapshot.moment
-        by_group: dict[Hashable, list[Row]] = {}
-        for row in snapshot.rows:
-            by_group.setdefault(row.group, []).append(row)
-        for value, rows in by_group.items():
-            self._group(value).restore(snapshot.moment, tuple(rows))
-        for moment, added, row in snapshot.waiting:
-            self._wait(moment, added=added, row=row)
+    def _take(self, records: Moments, moment: int) -> None:
+        """Take the records before a moment, making way for what they need."""
+        desk = self._desk
+        status = -1
+        while status not in {DONE, SCATTERED}:
+            status = take(self._arena, self._directory, desk, records, moment)
+            if status != DONE:
+                self._make_way(status, records)
+
+    def _make_way(self, status: int, records: Moments) -> None:
+        """Do what the compiled side cannot do."""
+        desk = self._desk
+        if status == NO_ROOM:
+            self._reserve(int(desk[desk_of.NEED]))
+        elif status == NO_GROUP:
+            groups = max(LEAST_DIRECTORY, 2 * len(self._directory), int(desk[desk_of.NEED]))
+            more = np.full(groups - len(self._directory), -1, dtype=np.int64)
+            self._directory = np.concatenate([self._directory, more])
+        elif status == TIED:
+            self._break_tie()
+        elif status == SCATTERED:
+            old = self._arena
+            self._arena = np.empty(int(desk[desk_of.USED] - desk[desk_of.FREE]), dtype=np.int64)
+            close_up(old, self._arena, self._directory, desk)
+        else:
+            missing = records[desk[desk_of.RECORD]]
+            self._stop(1)
+            raise UsageError(
+                "A row was withdrawn that is not there.",
+                found=f"row {missing[IDENTITY]} of group {missing[OF_GROUP]}",
+                mend="Withdraw a version with the time under which it was added.",
+            )
+
+    def _stop(self, more: int) -> None:
+        """End a call before all is taken; `more` records are left out."""
+        self._coming.taken(int(self._desk[desk_of.RECORD]) + more)
+        self._desk[desk_of.RECORD] = 0
+
+    def _break_tie(self) -> None:
+        """Find the place of a row among rows of equal times."""
+        low, high, identity, bits = self._desk[desk_of.RUN : desk_of.RUN + 4].tolist()
+        arena = self._arena
+        seen = [p for p in range(low, high) if arena[bits + (p >> 6)] >> (p & 63) & 1]
+        turn = int(self._desk[desk_of.RECORD])
+        try:
+            below = self._coming.rank(turn, [int(arena[identity + p]) for p in seen])
+        except UsageError:
+            self._stop(0)
+            raise
+        self._desk[desk_of.PLACE] = seen[-below] if below else high
+
+    def _reserve(self, words: int) -> None:
+        """Make the arena long enough for so many words more."""
+        need = int(self._desk[desk_of.USED]) + words
+        if need > len(self._arena):
+            # In place where the system can: nothing else refers to it between two calls.
+            self._arena.resize(max(need, len(self._arena) * 3 // 2), refcheck=False)

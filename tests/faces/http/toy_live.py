@@ -76,7 +76,11 @@ BEGAN = 1_767_225_600 * SECOND  # 2026-01-01
 
 
 class ToyLive:
-    """`Live` by a formula. `slow` seconds pass before an answer; `full` is a disk without room."""
+    """`Live` by a formula.
+
+    `slow` seconds pass before an answer, and none is given while it is `held`; `full` is a disk
+    without room. `begun`, `finished` and `dropped` count what was asked, answered, given up.
+    """
 
     def __init__(self, *, slow: float = 0.0) -> None:
         self.slow = slow
@@ -93,7 +97,8 @@ class ToyLive:
         self.late = {shop: [0, 0] for shop in "abc"}
         self.newest: dict[str, int] = {}
         self.asked: dict[str, Mapping[str, Any]] = {}
-        self.begun = self.finished = 0
+        self.held = False
+        self.begun = self.finished = self.dropped = 0
 
     async def predict(
         self, rows: Sequence[Row], *, explain: bool = False, durable: bool = False
@@ -101,8 +106,14 @@ class ToyLive:
         if not self.served:
             raise NotReady("No model is in service.", mend="Promote one.")
         self.begun += 1
-        if self.slow:
-            await asyncio.sleep(self.slow)
+        try:
+            if self.slow:
+                await asyncio.sleep(self.slow)
+            while self.held:  # noqa: ASYNC110  let go by another thread
+                await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            self.dropped += 1
+            raise
         self.offset += 1
         self.at += 1
         answers = [self._answer(number, row, explain) for number, row in enumerate(rows)]

@@ -214,7 +214,7 @@ def _asked(
     prepare: bool,
 ) -> Asked:
     reach = ahead.microseconds
-    if requests == "source":
+    if isinstance(requests, str) and requests == "source":
         if prepare:
             raise UsageError(
                 "The requests of the source were prepared when they were ingested.",

@@ -54,11 +54,15 @@ class Output:
         self._sink: Sink | None = None
 
     def __enter__(self) -> Self:
-        with self._words():
-            if self._path.name.endswith(".csv"):
-                self._sink = _Csv(self._part, self._schema)
-            else:
-                self._sink = _Parquet(self._part, self._schema, self._noted)
+        try:
+            with self._words():
+                if self._path.name.endswith(".csv"):
+                    self._sink = _Csv(self._part, self._schema)
+                else:
+                    self._sink = _Parquet(self._part, self._schema, self._noted)
+        except BaseException:
+            self._part.unlink(missing_ok=True)
+            raise
         return self
 
     def write(self, rows: pl.DataFrame) -> None:

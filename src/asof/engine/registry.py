@@ -72,7 +72,7 @@ def require_fit(system: System[Any], record: Model) -> None:
     apart = list(_differences(kept["features"], feature_prints(system)))
     if kept["label"] != fingerprint(system.label):
         apart.append("the label is another")
-    if not apart and list(kept["features"]) != list(system.features.names):
+    if not apart and tuple(kept["columns"]) != system.features.names:
         apart.append("the features are the same in another order")
     if apart:
         more = f"; and {len(apart) - 5} more" if len(apart) > 5 else ""

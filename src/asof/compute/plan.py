@@ -15,12 +15,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.compute.codes import dense, match
+from asof.compute.codes import dense, match, numbered, positions
 from asof.compute.evaluate import POLARS, evaluate
-from asof.compute.table import Versions, rank
+from asof.compute.table import Versions, never_ends, rank
 from asof.compute.window.ask import ask
 from asof.compute.window.contract import (
-    NEVER,
     QUANTUM,
     Answers,
     Questions,
@@ -177,6 +176,7 @@ KERNEL: Mapping[str, Kernel] = {
 
 
 def inputs_of(work: Work) -> Inputs:
+    """What a piece of work needs of each row."""
     found = Inputs({}, {})
     for fact in work.facts.values():
         if not isinstance(fact, Aggregate) or fact.statistic.of is None:
@@ -209,9 +209,9 @@ def _windows(
             group=row_groups,
             event_time=rows.event_time,
             known_from=rows.known_from,
-            known_until=None if (rows.known_until == NEVER).all() else rows.known_until,
+            known_until=None if never_ends(rows.known_until) else rows.known_until,
             values=values_of(rows.frame, inputs),
-            codes=codes_of(rows.frame, inputs),
+            codes=_codes(rows.frame, inputs),
             key=row_keys,
         ),
         Questions(asked_groups, as_of, asked_keys),
@@ -240,8 +240,10 @@ def _groups(work: Work, rows: Versions, asked: pl.DataFrame) -> tuple[Codes, Cod
         return np.zeros(len(rows), dtype=np.int32), np.zeros(asked.height, dtype=np.int32)
     values = _asked_values(work, asked)
     groups = values.unique(maintain_order=True).drop_nulls()
-    own = rows.frame.select([own for own, _ in work.joined.pairs])
-    return match(groups, own).astype(np.int32), match(groups, values).astype(np.int32)
+    own = pl.DataFrame(
+        [rows.frame[own].alias(str(i)) for i, (own, _) in enumerate(work.joined.pairs)]
+    )
+    return positions(groups, own), positions(groups, values)
 
 
 def _own_keys(rows: Versions, asked: pl.DataFrame) -> tuple[Times, Times]:
@@ -269,21 +271,44 @@ def quantum_of(of: Expression[Any, Any]) -> int:
 
 def values_of(frame: pl.DataFrame, inputs: Inputs) -> NDArray[np.float64]:
     """The value columns; words are numbered, so that the latest known one can be told."""
-    found = np.empty((len(inputs.values), frame.height), dtype=np.float64)
-    for position, (_, expression) in enumerate(inputs.values.values()):
-        column = frame.select(evaluate(expression)).to_series()
-        if column.dtype == pl.String:
-            column = pl.Series(_nullable(dense(column.to_frame("v"), ["v"])))
-        found[position] = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    columns = [_doubles(frame, expression) for _, expression in inputs.values.values()]
+    if len(columns) == 1:
+        return columns[0].to_numpy()[np.newaxis]  # as it lies there, if it is in one piece
+    found = np.empty((len(columns), frame.height), dtype=np.float64)
+    for position, column in enumerate(columns):
+        found[position] = column.to_numpy()
     return found
 
 
+def _column(frame: pl.DataFrame, expression: Expression[Any, Any]) -> pl.Series:
+    """An expression about each row; a column as it lies there (`select` copies pieces)."""
+    if isinstance(expression, Column):
+        return frame[expression.name]
+    return frame.select(evaluate(expression)).to_series()
+
+
+def _doubles(frame: pl.DataFrame, expression: Expression[Any, Any]) -> pl.Series:
+    """A value column as doubles, NaN for null."""
+    column = _column(frame, expression)
+    if column.dtype == pl.String:
+        column = pl.Series(_nullable(dense(column.to_frame("v"), ["v"])))
+    return column.cast(pl.Float64).fill_null(float("nan"))
+
+
 def codes_of(frame: pl.DataFrame, inputs: Inputs) -> Codes:
-    """The columns whose distinct values are counted, as codes."""
+    """The columns whose distinct values are counted, numbered as the values first occur."""
     found = np.empty((len(inputs.codes), frame.height), dtype=np.int32)
     for position, expression in enumerate(inputs.codes.values()):
         found[position] = dense(frame.select(evaluate(expression).alias("v")), ["v"])
     return found
+
+
+def _codes(frame: pl.DataFrame, inputs: Inputs) -> Codes:
+    """The same, in whatever order of numbers is quickest."""
+    columns = [numbered(_column(frame, expression)) for expression in inputs.codes.values()]
+    if len(columns) == 1:
+        return columns[0][np.newaxis]
+    return np.stack(columns) if columns else np.empty((0, frame.height), dtype=np.int32)
 
 
 def _nullable(rows: NDArray[np.int64]) -> pl.Series:

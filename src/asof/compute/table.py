@@ -53,7 +53,7 @@ class Versions:
             frame,
             self.event_time[rows],
             self.known_from[rows],
-            self.known_until[rows],
+            _for_ever(frame.height) if never_ends(self.known_until) else self.known_until[rows],
             self.taken[rows],
         )
 
@@ -65,27 +65,39 @@ def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     The version of a key is chosen over the whole table (LAW 2b), before any filter or window.
     """
     columns = [spec.name for spec in table.row.columns_]
-    known_from = stored[AVAILABLE].to_numpy()
-    until = _until(table, stored, columns)
     time = time_of(table.row)
-    event_time = (
-        np.zeros(stored.height, dtype=np.int64)
-        if time is None
-        else stored[time].cast(pl.Int64).to_numpy()
-    )
-    keep = ~stored[WITHDRAWN].to_numpy() & (known_from <= until)
+    kept = {name: stored[name] for name in columns}  # `select` would copy what lies in pieces
+    known_from = stored[AVAILABLE].to_numpy()
+    event_time = np.zeros(stored.height, dtype=np.int64)
+    if time is not None:
+        kept[time] = kept[time].rechunk()  # one piece, which the kernel sees as well
+        event_time = kept[time].cast(pl.Int64).to_numpy()
+    frame = pl.DataFrame(kept)
+    until = _until(table, stored, columns)
     taken = np.arange(stored.height, dtype=np.int32)
-    found = Versions(table, stored.select(columns), event_time, known_from, until, taken)
-    found = found if keep.all() else found.take(keep)
+    found = Versions(table, frame, event_time, known_from, until, taken)
+    if not never_ends(until) or stored[WITHDRAWN].any():
+        found = found.take(~stored[WITHDRAWN].to_numpy() & (known_from <= until))
     order = rank_order(found.event_time, found.known_from)
     return found if order is None else found.take(order)
+
+
+def _for_ever(rows: int) -> Times:
+    """The ends of versions that have none: one number, however many rows."""
+    return np.broadcast_to(np.array(NEVER, dtype=np.int64), rows)
+
+
+def never_ends(known_until: Times) -> bool:
+    """Whether no version ends, told at a glance where `versions` found that there are none."""
+    once = known_until[:1] if known_until.strides == (0,) else known_until
+    return bool((once == NEVER).all())
 
 
 def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> Times:
     """The last moment as of which each stored row is its key's version."""
     keys = table.keys
-    if not keys or not stored.select(pl.struct(keys).is_duplicated().any()).item():
-        return np.full(stored.height, NEVER, dtype=np.int64)
+    if not keys or stored.n_unique(keys) == stored.height:
+        return _for_ever(stored.height)
     # What is said again at another moment is not another version: when is not what.
     when = table.available if isinstance(table, Source) else None
     rest = [n for n in columns if n not in keys and (n != when or n == time_of(table.row))]

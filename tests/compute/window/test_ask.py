@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from oracle import Row
 from strategies import Question, World, rows, shuffled, worlds
 
+import asof.compute.window.near as near_
 from asof.compute.window.ask import ask
 from asof.compute.window.contract import (
+    NEVER,
     Aggregate,
     Answers,
+    Moments,
     Questions,
     Recount,
     Rows,
@@ -33,6 +36,10 @@ def same(found: float, expected: float) -> bool:
 
 def near(found: float, expected: float) -> bool:
     return same(found, expected) or abs(found - expected) <= 1e-9 * abs(expected) + 1e-322
+
+
+def ends_never(told: Rows) -> Moments:
+    return np.full(len(told.event_time), NEVER, dtype=np.int64)
 
 
 def compare(answers: Answers, order: list[Row], world: World) -> None:
@@ -69,6 +76,31 @@ def test_every_answer_is_the_oracle_s(world: World):
 def test_the_order_of_arrival_decides_nothing(world: World, seed: int):
     mixed = replace(world, rows=shuffled(world.rows, seed))
     assert bits(*answered(mixed)) == bits(*answered(world))
+
+
+@settings(max_examples=80)
+@given(worlds(), st.integers(1, 4))
+def test_rows_brought_near_each_other_answer_alike(world: World, size: int):
+    whole = bits(*answered(world))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_, "BLOCK", size)
+        assert bits(*answered(world)) == whole
+
+
+@settings(max_examples=150)
+@given(worlds(), st.integers(-3, 3))
+def test_rows_in_step_are_answered_as_others_are(world: World, lag: int):
+    """Where rows come in their order and stay, windows are differences of prefix sums."""
+    told, order = arranged(world.rows)
+    known_from = told.event_time + lag
+    in_step = replace(told, known_from=known_from, known_until=ends_never(told) if lag else None)
+    asked = replace(put(world.questions), own=None)
+    spans = tuple(Span(start, stop) for start, stop in world.spans)
+    quick = ask(in_step, asked, spans, ALL)
+    # A key to be left out, though it is nobody's, takes the way of rows that may go.
+    nobody = np.full(len(asked.at), -1, dtype=np.int64)
+    slow = ask(in_step, replace(asked, own=nobody), spans, ALL)
+    assert bits(quick, order) == bits(slow, order)
 
 
 @settings(max_examples=80)

@@ -20,6 +20,8 @@ from asof.compute.window.contract import (
     Wanted,
 )
 from asof.compute.window.grouping import count_groups, in_order, one_lag, place_groups
+from asof.compute.window.near import bring_near
+from asof.compute.window.prefix import new_prefix
 from asof.compute.window.shape import check_wanted, new_state, of_span, plan_columns
 from asof.errors import UsageError
 
@@ -54,7 +56,6 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     count_groups(group, asked)
     count_groups(row_group, sizes)
     sizes[asked == 0] = 0
-    row_order, row_starts = _grouped(row_group, UNTURNED, sizes, asked > 0)
     turn = UNTURNED
     if not in_order(at):
         turn = np.argsort(at, kind="stable").astype(np.int32)
@@ -69,26 +70,34 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     longest = int(sizes.max(initial=0))
     distinct = int(np.minimum(widths, longest).sum())
     state = new_state(plan, spans, longest, len(rows.codes), distinct)
+    source = Source(
+        _sealed(rows.event_time),
+        _sealed(_known(rows)),
+        _sealed(NOTHING if rows.known_until is None else rows.known_until),
+        _sealed(rows.values),
+        _sealed(rows.codes),
+        _sealed(NOTHING if questions.own is None or rows.key is None else rows.key),
+    )
+    near = bring_near(source, row_group, _starts(sizes), asked > 0)
+    if near is not None:
+        source, row_group = near.source, near.group
+    row_order, row_starts = _grouped(row_group, UNTURNED, sizes, asked > 0)
     answer_groups(
-        Source(
-            _sealed(rows.event_time),
-            _sealed(_known(rows)),
-            _sealed(NOTHING if rows.known_until is None else rows.known_until),
-            _sealed(rows.values),
-            _sealed(rows.codes),
-            _sealed(NOTHING if questions.own is None or rows.key is None else rows.key),
-        ),
+        source,
         row_order,
         row_starts,
-        question_order,
         question_starts,
-        at,
-        NOTHING if questions.own is None else _sealed(questions.own),
+        _sealed(at[question_order]),
+        _sealed(NOTHING if questions.own is None else questions.own[question_order]),
         state,
         _new_bench(longest, widths),
+        new_prefix(plan, longest),
         counts,
         floats,
     )
+    if near is not None and edges:
+        found = counts[:, -edges:, : len(question_order)]
+        found[:] = np.where(found < 0, NULL, near.origins()[found])
     return Answers(
         matched=group >= 0,
         spans=tuple(
@@ -141,10 +150,15 @@ def _grouped(
     group: Codes, turn: Codes, sizes: Moments, kept: npt.NDArray[np.bool_]
 ) -> tuple[Codes, Moments]:
     """The numbers of what is kept, group by group, and where each group begins (and the end)."""
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+    starts = _starts(sizes)
     order = np.empty(int(starts[-1]), dtype=np.int32)
     place_groups(group, turn, np.where(kept, starts[:-1], -1), order)
     return order, starts
+
+
+def _starts(sizes: Moments) -> Moments:
+    """Where each group begins, and the end."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
 
 
 def _new_bench(size: int, widths: Moments) -> Bench:
@@ -159,4 +173,5 @@ def _new_bench(size: int, widths: Moments) -> Bench:
         spare=np.empty(size, dtype=np.int32),
         local=np.full(int(base[-1]), NULL, dtype=np.int32),
         base=base,
+        passed=np.zeros(2, dtype=np.int64),
     )

@@ -21,20 +21,29 @@ from asof.compute.window.jit import (
     inlined,
     named,
 )
+from asof.compute.window.prefix import PREFIX, Prefix, reach_for, sum_up
 from asof.compute.window.state import (
     COUNT,
     HIGH,
+    KNOWN_BITS,
+    LEAST,
     LOW,
+    MOST,
     STATE,
+    SUMS,
     State,
     advance,
     answer,
     empty,
     forget,
     hide,
+    mark,
     show,
 )
 from asof.compute.window.visible import is_set
+
+SHOWN = 0
+ENDED = 1
 
 
 class Source(NamedTuple):
@@ -66,10 +75,12 @@ class Bench(NamedTuple):
     """int32, for every code of every code column its place in `counters`, -1 for none yet."""
     base: Moments
     """int64[d], where each code column begins in `local`."""
+    passed: Moments
+    """int64[2]: how many places of `shown` and of `ended` have had their turn."""
 
 
 SOURCE = named((READ_I8S, READ_I8S, READ_I8S, READ_F8SS, READ_I4SS, READ_I8S), Source)
-BENCH = named((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S), Bench)
+BENCH = named((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S, I8S), Bench)
 
 
 @inlined(VOID, SOURCE, I4S, I8, I8, STATE, BENCH)
@@ -131,16 +142,24 @@ def _clear(source: Source, order: Codes, start: int, size: int, state: State, be
         state.reach[span, COUNT] = 0
 
 
+@inlined(U1, BENCH, I8, U1)
+def _in_step(bench: Bench, size: int, ending: bool) -> bool:
+    """Whether the rows of a group become visible in their order and stay."""
+    falls = 0
+    for place in range(1, size):
+        falls += bench.known_from[place] < bench.known_from[place - 1]
+    if ending:
+        for place in range(size):
+            falls += bench.known_until[place] != NEVER
+    return falls == 0
+
+
 @inlined(I8, BENCH, I8, U1)
 def _by_moment(bench: Bench, size: int, ending: bool) -> int:
     """Put places in the order in which they become visible and in which they end; how many end."""
-    tidy = True
     for place in range(size):
         bench.shown[place] = place
-        if place > 0 and bench.known_from[place] < bench.known_from[place - 1]:
-            tidy = False
-    if not tidy:
-        sort_places(bench.known_from, bench.shown, bench.spare, size)
+    sort_places(bench.known_from, bench.shown, bench.spare, size)
     ended = 0
     if ending:
         for place in range(size):
@@ -149,6 +168,45 @@ def _by_moment(bench: Bench, size: int, ending: bool) -> int:
                 ended += 1
         sort_places(bench.known_until, bench.ended, bench.spare, ended)
     return ended
+
+
+@inlined(U1, STATE, I8SSS)
+def _looks_up(state: State, counts: Moments) -> bool:
+    """Whether bits and minima are looked at when a question is answered."""
+    looks: bool = counts.shape[1] > 1 + state.codes.shape[0]
+    for column in range(state.values.shape[0]):
+        plan = state.plan[column]
+        looks |= plan[SUMS] == 3 or max(plan[LEAST], plan[MOST], plan[KNOWN_BITS]) >= 0
+    return looks
+
+
+@inlined(VOID, STATE, BENCH, I8, I8, U1)
+def _show_next(state: State, bench: Bench, moment: int, size: int, looks: bool) -> None:
+    """Pass the rows of a group in step that are known by a moment; mark them if it `looks`."""
+    shown = bench.passed[SHOWN]
+    while shown < size and bench.known_from[shown] < moment:
+        if looks:
+            mark(state, shown)
+        shown += 1
+    bench.passed[SHOWN] = shown
+
+
+@inlined(VOID, STATE, BENCH, I8, I8, I8)
+def _show_and_hide(state: State, bench: Bench, moment: int, size: int, ends: int) -> None:
+    """Show what has become visible by a moment, and hide what has ended."""
+    shown = bench.passed[SHOWN]
+    while shown < size and bench.known_from[bench.shown[shown]] < moment:
+        place = bench.shown[shown]
+        if ends == 0 or bench.known_until[place] >= moment:
+            show(state, place)
+        shown += 1
+    bench.passed[SHOWN] = shown
+    ended = bench.passed[ENDED]
+    while ended < ends and bench.known_until[bench.ended[ended]] < moment:
+        if is_set(state.bits, 0, bench.ended[ended]):
+            hide(state, bench.ended[ended])
+        ended += 1
+    bench.passed[ENDED] = ended
 
 
 @inlined(I8, STATE, BENCH, I8, I8)
@@ -173,11 +231,11 @@ def _hide_own(state: State, bench: Bench, own: int, size: int) -> int:
     return count
 
 
-@compiled(VOID, STATE, BENCH, I4S, READ_I8S, READ_I8S, U1, I8, I8, I8, I8SSS, F8SSS)
+@inlined(VOID, STATE, BENCH, PREFIX, READ_I8S, READ_I8S, U1, I8, I8, I8, I8SSS, F8SSS)
 def _answer_group(
     state: State,
     bench: Bench,
-    questions: Codes,
+    prefix: Prefix,
     at: Moments,
     own: Moments,
     ending: bool,
@@ -188,53 +246,50 @@ def _answer_group(
     floats: Floats,
 ) -> None:
     """Answer the questions `begin` to `end` about the group of `size` rows on the bench."""
-    ends = _by_moment(bench, size, ending)
+    in_step = own.shape[0] == 0 and _in_step(bench, size, ending) and sum_up(state, prefix, size)
+    looks = _looks_up(state, counts)
+    ends = 0 if in_step else _by_moment(bench, size, ending)
     if own.shape[0] > 0:
         for place in range(size):
             bench.by_key[place] = place
         sort_places(bench.key, bench.by_key, bench.spare, size)
-    shown = 0
-    ended = 0
+    bench.passed[:] = 0
     for to in range(begin, end):
-        question = int(questions[to])
-        moment = int(at[question])
-        while shown < size and bench.known_from[bench.shown[shown]] < moment:
-            place = bench.shown[shown]
-            if ends == 0 or bench.known_until[place] >= moment:
-                show(state, place)
-            shown += 1
-        while ended < ends and bench.known_until[bench.ended[ended]] < moment:
-            if is_set(state.bits, 0, bench.ended[ended]):
-                hide(state, bench.ended[ended])
-            ended += 1
-        advance(state, moment, size)
+        moment = int(at[to])
         away = 0
-        if own.shape[0] > 0 and own[question] >= 0:
-            away = _hide_own(state, bench, int(own[question]), size)
+        if in_step:
+            _show_next(state, bench, moment, size, looks)
+            reach_for(state, prefix, moment, bench.passed[SHOWN])
+        else:
+            _show_and_hide(state, bench, moment, size, ends)
+            advance(state, moment, size)
+            if own.shape[0] > 0 and own[to] >= 0:
+                away = _hide_own(state, bench, int(own[to]), size)
         answer(state, counts, floats, to)
         for i in range(away):
             show(state, bench.spare[i])
 
 
-@compiled(VOID, SOURCE, I4S, I8S, I4S, I8S, READ_I8S, READ_I8S, STATE, BENCH, I8SSS, F8SSS)
+@compiled(VOID, SOURCE, I4S, I8S, I8S, READ_I8S, READ_I8S, STATE, BENCH, PREFIX, I8SSS, F8SSS)
 def answer_groups(
     source: Source,
     order: Codes,
     starts: Moments,
-    questions: Codes,
     question_starts: Moments,
     at: Moments,
     own: Moments,
     state: State,
     bench: Bench,
+    prefix: Prefix,
     counts: Moments,
     floats: Floats,
 ) -> None:
-    """Answer the questions of every asked group, in the order of `questions`.
+    """Answer the questions of every asked group.
 
-    order, starts: the rows' numbers by group, and where each group begins; questions,
-    question_starts: the same for the questions, each group's in the order of the moments `at`.
-    The latest and first rows are answered by their numbers.
+    order, starts: the rows' numbers by group, and where each group begins; question_starts: the
+    same for the questions. Their moments `at` and keys `own` stand group by group, each group's
+    in the order of its moments, and so do the answers. The latest and first rows are answered by
+    their numbers.
     """
     edges = counts.shape[1] - 2
     for group in range(starts.shape[0] - 1):
@@ -248,7 +303,7 @@ def answer_groups(
         _gather(source, order, start, size, state, bench)
         _renumber(source, order, start, size, state, bench)
         ending = source.known_until.shape[0] > 0
-        _answer_group(state, bench, questions, at, own, ending, size, begin, end, counts, floats)
+        _answer_group(state, bench, prefix, at, own, ending, size, begin, end, counts, floats)
         if edges > state.codes.shape[0]:
             for span in range(state.reach.shape[0]):
                 for edge in range(edges, edges + 2):

@@ -48,8 +48,9 @@ SOURCES = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for pa
 
 def named(kinds: tuple[Any, ...], of: type[Any]) -> Any:
     """The type of a NamedTuple of arrays."""
+    alike: Any = types.NamedUniTuple
     make: Any = types.NamedTuple
-    return make(kinds, of)
+    return alike(kinds[0], len(kinds), of) if len(set(kinds)) == 1 else make(kinds, of)
 
 
 def compiled(result: Any, *arguments: Any) -> Callable[[F], F]:

@@ -91,13 +91,14 @@ def _add_square(_typing: Any, words: Any, at: Any, whole: Any, shift: Any, negat
 
 
 def _to_double(builder: Any, wide: Any) -> Any:
-    """A 256-bit integer rounded once to a double, half to even."""
-    sign = builder.icmp_signed("<", wide, ir.Constant(I256, 0))
+    """An integer of more than 64 bits rounded once to a double, half to even."""
+    kind = wide.type
+    sign = builder.icmp_signed("<", wide, ir.Constant(kind, 0))
     size = builder.select(sign, builder.neg(wide), wide)
     zeros = builder.ctlz(size, ir.Constant(ir.IntType(1), 0))
     high = builder.shl(size, zeros)  # the leading one at the top; zero stays zero
-    top = builder.trunc(builder.lshr(high, ir.Constant(I256, 192)), I64)
-    below = builder.icmp_unsigned("!=", builder.shl(high, ir.Constant(I256, 64)), I256(0))
+    top = builder.trunc(builder.lshr(high, ir.Constant(kind, kind.width - 64)), I64)
+    below = builder.icmp_unsigned("!=", builder.shl(high, ir.Constant(kind, 64)), kind(0))
     mantissa = builder.lshr(top, I64(11))
     rest = builder.and_(top, I64(0x7FF))
     odd = builder.trunc(mantissa, ir.IntType(1))
@@ -106,8 +107,8 @@ def _to_double(builder: Any, wide: Any) -> Any:
     up = builder.or_(over, builder.and_(tie, builder.or_(below, odd)))
     mantissa = builder.add(mantissa, builder.zext(up, I64))
     whole = builder.uitofp(mantissa, ir.DoubleType())  # at most 2^53: exact
-    # Times 2^(255 - zeros - 52), a double made from its exponent's bits; 0 * 2^-53 is 0.
-    exponent = builder.sub(I64(255 - 52 + 1023), builder.trunc(zeros, I64))
+    # Times 2^(width - 1 - zeros - 52), made from its exponent's bits; 0 * 2^-53 is 0.
+    exponent = builder.sub(I64(kind.width - 1 - 52 + 1023), builder.trunc(zeros, I64))
     scale = builder.bitcast(builder.shl(exponent, I64(52)), ir.DoubleType())
     result = builder.fmul(whole, scale)
     return builder.select(sign, builder.fneg(result), result)
@@ -119,7 +120,7 @@ def _sum_in_quanta(_typing: Any, words: Any, at: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _pointer(context, builder, signature.args[0], *arguments)
-        return _to_double(builder, builder.sext(_load(builder, pointer, I128), I256))
+        return _to_double(builder, _load(builder, pointer, I128))
 
     return types.float64(words, at), code
 
@@ -137,6 +138,35 @@ def _spread_in_quanta(_typing: Any, words: Any, at: Any, count: Any) -> Any:
         return _to_double(builder, builder.sub(squares, builder.mul(total, total)))
 
     return types.float64(words, at, count), code
+
+
+def _subtracting(kind: Any) -> Any:
+    """The code that writes to `at` what the integer at `high` of `records` has more than `low`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words, at, records, high, low = arguments
+        to = _pointer(context, builder, signature.args[0], words, at)
+        ends, begins = (
+            _load(builder, _pointer(context, builder, signature.args[2], records, place), kind)
+            for place in (high, low)
+        )
+        address = builder.bitcast(to, kind.as_pointer())
+        builder.store(builder.sub(ends, begins), address, align=8)
+        return context.get_dummy_value()
+
+    return code
+
+
+@emitted
+def _subtract(_typing: Any, words: Any, at: Any, records: Any, high: Any, low: Any) -> Any:
+    """The difference of two integers of 128 bits."""
+    return types.void(words, at, records, high, low), _subtracting(I128)
+
+
+@emitted
+def _subtract_long(_typing: Any, words: Any, at: Any, records: Any, high: Any, low: Any) -> Any:
+    """The difference of two integers of 256 bits."""
+    return types.void(words, at, records, high, low), _subtracting(I256)
 
 
 @emitted
@@ -210,6 +240,35 @@ def large_values(words: Moments, at: int) -> int:
     """How many values of the accumulator are too large for it."""
     large: int = words[at + ODD] & (ROUNDED - 1)
     return large
+
+
+@inlined(VOID, I8S, I8, I8S, I8, U1)
+def write_record(words: Moments, at: int, records: Moments, to: int, squares: bool) -> None:
+    """Keep an accumulator without large values, in 3 words or with squares in 7 (see `prefix`)."""
+    told = words[at + KNOWN] + (words[at + ODD] & -ROUNDED)
+    records[to] = words[at]
+    records[to + 1] = words[at + 1]
+    if squares:
+        for word in range(2, 6):
+            records[to + word] = words[at + word]
+        records[to + 6] = told
+    else:
+        records[to + 2] = told
+
+
+@inlined(VOID, I8S, I8, I8S, I8, I8, U1)
+def difference(
+    words: Moments, at: int, records: Moments, high: int, low: int, squares: bool
+) -> None:
+    """Make the accumulator of what the record at `high` has more than the one at `low`."""
+    _subtract(words, at, records, high, low)
+    last = 2
+    if squares:
+        _subtract_long(words, at + 2, records, high + 2, low + 2)
+        last = 6
+    told = records[high + last] - records[low + last]
+    words[at + KNOWN] = told & (ROUNDED - 1)
+    words[at + ODD] = told & -ROUNDED
 
 
 @inlined(F8, I8S, I8, I8)

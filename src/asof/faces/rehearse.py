@@ -25,6 +25,7 @@ from asof.engine.rehearsal import Disturbed, Script, Turn, script
 from asof.errors import AsofError, ExitCode, UsageError
 from asof.faces.console import print_json
 from asof.faces.project import Project, project
+from asof.faces.up import load_declared
 from asof.stores.server import running as running_server
 from asof.stores.store import Store
 from asof.study.rehearsal import Given, judge
@@ -65,6 +66,7 @@ def run(
     """Run the command."""
     found = project(reference)
     with Store(found.store) as held:
+        load_declared(found, held, quiet=quiet)
         stored = {table.name: held.rows(table) for table in found.system.tables}
     running = running_server(found.rehearsal)
     if running is None:

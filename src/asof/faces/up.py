@@ -12,12 +12,11 @@ from typing import Any
 
 import click
 
-from asof.engine.clock import now
 from asof.engine.history import LIVE_FROM, history_of
 from asof.engine.live.fit import Declared
 from asof.engine.live.running import Settings, running
 from asof.engine.rehearsal import keep_history
-from asof.faces.http.options import Options
+from asof.faces.http.options import Options, address
 from asof.faces.http.server import serve
 from asof.faces.ingest import tell
 from asof.faces.project import Project, project, system_of
@@ -33,15 +32,17 @@ def run(reference: str, options: Options, settings: Settings, *, fresh: bool, qu
     directory = found.store if settings.stream is None else found.rehearsal
     if settings.stream is None:
         with Store(directory) as store:
-            _load(found, store, quiet=quiet)
+            load_declared(found, store, quiet=quiet)
     else:
         _begin_rehearsal(found, settings.stream, fresh=fresh, quiet=quiet)
+    with Store(directory) as store:  # a port that is taken is told before the work, not after
+        address(replace(options, tokens=store.tokens.list))
     declared = partial(system_of, str(Path(reference).resolve()))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(found, directory, declared, options, settings, quiet=quiet))
 
 
-def _load(found: Project, store: Store, *, quiet: bool) -> None:
+def load_declared(found: Project, store: Store, *, quiet: bool) -> None:
     """Load the declared files, unless the system is live: then rows come through its doors."""
     if store.records.setting(LIVE_FROM) is not None:
         return
@@ -55,8 +56,8 @@ def _begin_rehearsal(found: Project, at: int, *, fresh: bool, quiet: bool) -> No
     if fresh:
         shutil.rmtree(found.rehearsal, ignore_errors=True)
     with Store(found.store) as held, Store(found.rehearsal) as scratch:
-        _load(found, held, quiet=quiet)
-        keep_history(found.system, held, scratch, at, stamp=now())
+        load_declared(found, held, quiet=quiet)
+        keep_history(found.system, held, scratch, at, stamp=at)
 
 
 async def _serve(

@@ -232,11 +232,14 @@ class Front:
         """The keys that a job asks about; rows that are handed in are taken first."""
         if job.future.done():  # the client has left
             return None
+        keys: list[Values] = []
         try:
-            return [self.key_of(row) for row in job.rows]
+            for row in job.rows:
+                keys.append(self.key_of(row))
         except AsofError as error:
-            job.fail(error)
+            job.fail(_in_place(error, len(keys), len(job.rows)))
             return None
+        return keys
 
     def key_of(self, row: Row) -> Values:
         """The key that a request asks about; a row that is handed in is taken first.
@@ -369,6 +372,16 @@ def receipt(source: str, offset: int, told: Mapping[str, Any], *, repeated: bool
         int(told["rows"]),
         tuple(SetApart(position, tuple(why)) for position, why in told["quarantined"]),
         repeated=repeated,
+    )
+
+
+def _in_place(error: AsofError, position: int, of: int) -> AsofError:
+    """The same error, with the place of the request among those that came together."""
+    if of == 1:
+        return error
+    found = f"request {position} of the body, counted from 0"
+    return type(error)(
+        error.what, found=f"{found}; {error.found}" if error.found else found, mend=error.mend
     )
 
 

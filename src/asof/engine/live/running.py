@@ -432,7 +432,7 @@ class Running:
     def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:
         """The last decisions, oldest first."""
         return [
-            {"moment": one.at, "kind": type(one).__name__, **payload(one, self._ids)}
+            {"moment": one.at, "kind": type(one).__name__, **_timed(payload(one, self._ids))}
             for one in self._past.decisions[-last:]
         ]
 
@@ -489,6 +489,12 @@ def _microseconds(at: Any) -> int:
 
 def _told(at: int) -> str:
     return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _timed(decision: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a decision says besides its moment, other moments as RFC 3339."""
+    told = {name: value for name, value in decision.items() if name != "at"}
+    return told | {name: _told(told[name]) for name in ("trigger",) if name in told}
 
 
 def _maybe(at: int | None) -> str | None:

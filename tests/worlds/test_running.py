@@ -1,4 +1,4 @@
-"""A system that runs row by row does what its replay does: features, requests, labels, decisions."""
+"""A system that runs row by row does what its replay does: features, labels, decisions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shops import Shop
 
 from asof.compute.estimator import predict
 from asof.compute.matrix import Matrix
+from asof.compute.online.requests import Asked
 from asof.compute.online.table import Taken
 from asof.compute.table import versions
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
@@ -21,7 +22,6 @@ from asof.engine.live.core import Core
 from asof.engine.live.serving import LiveServing, Served
 from asof.engine.messages import MessageLog, Predicted, Requested, Trained, TrainingBegan
 from asof.engine.replay import replay
-from asof.compute.online.requests import Asked
 
 
 def history(shop: Shop, name: str) -> History:

@@ -234,8 +234,7 @@ class Front:
             return None
         keys: list[Values] = []
         try:
-            for row in job.rows:
-                keys.append(self.key_of(row))
+            keys.extend(self.key_of(row) for row in job.rows)
         except AsofError as error:
             job.fail(_in_place(error, len(keys), len(job.rows)))
             return None

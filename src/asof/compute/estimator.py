@@ -64,7 +64,14 @@ def predict(fitted: Fitted, features: Matrix) -> Floats:
         )
     if not len(features.values):
         return np.empty(0, dtype=np.float64)
-    data = _input(fitted.estimator, features, fitted.categories)
+    return answers_to(fitted, _input(fitted.estimator, features, fitted.categories))
+
+
+def answers_to(fitted: Fitted, data: Any) -> Floats:
+    """What the estimator answers to at least one row as it takes them: an array, or a frame.
+
+    Raises `EstimatorError` if it fails, or an answer is not a number.
+    """
     try:
         answers = _answers(fitted, data)
     except Exception as error:  # whatever the user's estimator raises
@@ -73,7 +80,7 @@ def predict(fitted: Fitted, features: Matrix) -> Floats:
             found=told_in_a_line(error),
             mend="Mend the estimator, or use another one.",
         ) from error
-    if answers.shape != (len(features.values),) or not np.isfinite(answers).all():
+    if answers.shape != (len(data),) or not np.isfinite(answers).all():
         raise EstimatorError(
             f"{type(fitted.estimator).__name__} answered something that is not a prediction.",
             found=f"shape {answers.shape}, {int((~np.isfinite(answers)).sum())} not finite",

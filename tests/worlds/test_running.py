@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,36 +10,26 @@ import polars as pl
 import pytest
 from shops import Shop
 
-from asof.compute.estimator import predict
-from asof.compute.matrix import Matrix
+from asof.compute.online.features import taken_rows
 from asof.compute.online.requests import Asked
-from asof.compute.online.table import Taken
+from asof.compute.runtime import Runtime, choose
 from asof.compute.table import versions
-from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
+from asof.declare.kept import AVAILABLE
 from asof.engine.fitting import fit_one
 from asof.engine.history import History
 from asof.engine.kept import training
 from asof.engine.live.core import Core
 from asof.engine.live.serving import LiveServing, Served
-from asof.engine.messages import MessageLog, Predicted, Requested, Trained, TrainingBegan
+from asof.engine.live.snapshot import before, framed, needed, read_before
+from asof.engine.messages import Look, MessageLog, Predicted, Requested, Trained, TrainingBegan
 from asof.engine.replay import replay
+from asof.engine.steps.decide import RETRAIN
 
 
 def history(shop: Shop, name: str) -> History:
     system = shop.systems[name]
     tables = {t.name: versions(t, shop.stored[t.name]) for t in system.tables}
     return shop.history(name, tables)
-
-
-def taken(table: Any, stored: pl.DataFrame) -> list[Taken]:
-    columns = [spec.name for spec in table.row.columns_]
-    kept = stored.select(AVAILABLE, RECORDED, POSITION, WITHDRAWN).rows()
-    return [
-        Taken(available, recorded, position, values, withdrawn)
-        for (available, recorded, position, withdrawn), values in zip(
-            kept, stored.select(columns).rows(), strict=True
-        )
-    ]
 
 
 def asked_of(of: History) -> list[Asked]:
@@ -62,7 +53,9 @@ def test_features_of_rows_that_come_are_those_of_the_tables(
     serving.begin(early if share else shop.stored, begun)
     if share:
         for table in system.tables:
-            for row in taken(table, shop.stored[table.name].filter(pl.col(AVAILABLE) >= begun)):
+            for row in taken_rows(
+                table, shop.stored[table.name].filter(pl.col(AVAILABLE) >= begun)
+            ):
                 serving.put(table.name, row)
     seen = of.serving
     wanted = seen.features[first:].rows()
@@ -78,26 +71,12 @@ def test_features_of_rows_that_come_are_those_of_the_tables(
                 assert tuple(values) == wanted[start + i - first], (batch[i].name, as_of[i])
 
 
-class Plain:
-    """The estimator as it is."""
-
-    def __init__(self, fitted: Any) -> None:
-        self._fitted = fitted
-
-    def predict(self, values: np.ndarray) -> np.ndarray:
-        fitted = self._fitted
-        return predict(fitted, Matrix(fitted.names, values, fitted.categories))
-
-    def predict_one(self, values: np.ndarray) -> float:
-        return float(self.predict(values[None, :])[0])
-
-
 class Life:
     """A core whose fits are made at once, from the history as of their trigger."""
 
     def __init__(self, of: History, start: int) -> None:
         self.of = of
-        self.fits: dict[str, Any] = {}
+        self.runtimes: dict[str, Runtime] = {}
         self.log = MessageLog()
         self.pending: list[TrainingBegan] = []
         self.core = Core(of.system, self.log, self, self.pending.append)
@@ -105,8 +84,25 @@ class Life:
         self.models: dict[str, str] = {}
 
     def served(self, name: str, since: int) -> Served:
-        fitted = self.fits[name].fitted
-        return Served(name, name, since, fitted, Plain(fitted))
+        return Served(name, name, since, self.runtimes[name])
+
+    def restart(self, at: int, stored: Mapping[str, pl.DataFrame]) -> None:
+        """Begin anew from what a snapshot as of a moment keeps."""
+        assert not self.pending
+        system, state = self.of.system, self.core.loop.state
+        so_far = {t: f.filter(pl.col(AVAILABLE) < at) for t, f in stored.items()}
+        past = before(system, so_far, at)
+        kept = dict(needed(system, so_far, past, at))
+        past = read_before(system, framed(system, past))
+        assert sum(map(len, kept.values())) < sum(map(len, so_far.values()))
+        looks = [m.at for m in self.log.messages if isinstance(m, Look) and m.scheduled == RETRAIN]
+        start, serving = self.core.start, self.core.serving.model
+        self.core = Core(system, self.log, self, self.pending.append)
+        self.core.begin(
+            kept, at, start=start, state=state, looked=max(looks, default=None), past=past
+        )
+        if serving is not None:
+            self.core.serving.promote(serving)
 
     def advance(self, at: int) -> None:
         """As a rehearsal's tick does, but for waiting."""
@@ -127,8 +123,8 @@ class Life:
                 began = self.pending.pop(0)
                 one = training(self.of, began.at)
                 fit = fit_one(one.model, one.seen, one.rows, one.label, one.task, began.at)
-                self.fits[began.model] = fit
                 assert fit.fitted is not None, fit.reason
+                self.runtimes[began.model] = choose(fit.fitted, one.seen.take(one.rows[:64]))
                 self.core.finish(Trained(due, began.model, began.at, fit.rows))
                 continue
             self.core.take(limit)
@@ -145,8 +141,10 @@ def test_a_life_that_runs_is_the_life_that_is_replayed(shop: Shop, name: str, ti
     life.core.begin_life(begun)
     end = int(of.requests.fired[-1]) + 1
     moments = np.linspace(begun, end, ticks + 1).astype(np.int64)[1:].tolist()
-    rows = {t.name: taken(t, shop.stored[t.name]) for t in of.system.tables}
-    for first, last in zip([begun, *moments], moments, strict=False):
+    rows = {t.name: taken_rows(t, shop.stored[t.name]) for t in of.system.tables}
+    for tick, (first, last) in enumerate(zip([begun, *moments], moments, strict=False)):
+        if tick in restarts:
+            life.restart(first, shop.stored)
         for table, coming in rows.items():
             life.core.put(table, [row for row in coming if first <= row.available_at < last])
         life.advance(last)

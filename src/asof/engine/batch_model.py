@@ -13,7 +13,7 @@ from asof.compute.matrix import Matrix
 from asof.declare.system import System
 from asof.engine.history import History, first_asked, read_tables, until_of
 from asof.engine.kept import KeptFits, training
-from asof.engine.registry import fitted_for, model_record
+from asof.engine.registry import fitted_for, keep_model
 from asof.engine.service import in_service
 from asof.engine.steps.answer import BLOCK
 from asof.errors import EstimatorError, UsageError
@@ -80,8 +80,7 @@ def _fit(system: System[Any], store: Store, at: int, offset: int) -> Chosen:
         raise EstimatorError(
             "The model could not be fitted.", found=found.reason, where=system.declared
         )
-    record = {**model_record(system, "fit", found, offset), "fit": trained.key}
-    kept = store.models.put(found.fitted, moment=at, metadata=record)
+    kept = keep_model(store, system, "fit", found, offset, trained)
     return Chosen(found.fitted, kept.id, "fit", f"fitted on {found.rows:,} rows")
 
 

@@ -54,7 +54,7 @@ MOMENT = _Moment()
 @click.option("--body-mb", default=8, show_default=True, help="Megabytes of a body at most.")
 @click.option("--rows", default=10_000, show_default=True, help="Rows of a body at most.")
 @click.option("--at-once", default=256, show_default=True, help="Requests worked on at a time.")
-@click.option("--seal-every", default=30.0, show_default=True, help="Seconds between moves from "
+@click.option("--seal-every", default=300.0, show_default=True, help="Seconds between moves from "
               "the journal to the tables.")  # fmt: skip
 @click.option(
     "--fit-seconds", default=21_600.0, show_default=True, help="Seconds of a fit at most."

@@ -89,9 +89,11 @@ class Journal:
             finally:
                 connection.close()
 
-    def last_stamp(self) -> int:
-        """The stamp of the last message (us UTC); 0 for an empty journal."""
+    def last_stamp(self, *, upto: int | None = None) -> int:
+        """The stamp of the last message (us UTC), up to an offset; 0 if there is none."""
         last = sa.select(JOURNAL.c.stamp).order_by(JOURNAL.c.offset.desc()).limit(1)
+        if upto is not None:
+            last = last.where(JOURNAL.c.offset <= upto)
         with self._database.read() as connection:
             return int(connection.execute(last).scalar_one_or_none() or 0)
 

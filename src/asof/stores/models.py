@@ -42,22 +42,37 @@ class Models:
         self._directory = directory
 
     def put(
-        self, estimator: object, *, moment: int, metadata: Mapping[str, Any], run: int | None = None
+        self,
+        estimator: object,
+        *,
+        moment: int,
+        metadata: Mapping[str, Any],
+        run: int | None = None,
+        sample: object = None,
     ) -> Model:
         """Register a fitted estimator; the same fit with the same metadata is the same model.
+
+        `sample` are some of its training rows, to compare a compiled runtime on; its hash stands
+        in the metadata.
 
         Raises:
             StoreError: the estimator cannot be pickled, or the disk is full.
         """
         content = _dumped(estimator)
         artifact = hashlib.sha256(content).hexdigest()
-        told = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
+        rows = None if sample is None else _dumped(sample)
+        kept = dict(metadata)
+        if rows is not None:
+            kept["sample"] = hashlib.sha256(rows).hexdigest()
+        told = json.dumps(kept, sort_keys=True, allow_nan=False)
         name = f"{artifact}\n{moment}\n{run}\n{told}"
         model = Model(
             hashlib.sha256(name.encode()).hexdigest()[:16], artifact, moment, run, json.loads(told)
         )
         with in_words("keep a model", self._directory):
             self._keep(self._directory / artifact, content)
+            if rows is not None:
+                self._keep(self._directory / f"{kept['sample']}.sample", rows)
         query = insert(MODELS).values(
             id=model.id, artifact=artifact, moment=moment, run=run, metadata=dict(model.metadata)
         )
@@ -84,6 +99,26 @@ class Models:
                 mend="Restore the file from a backup, or train the model again.",
             )
         return pickle.loads(content), model  # noqa: S301  the hash is the registry's
+
+    def sample(self, model: Model) -> Any:
+        """The sample that was registered with a model; None if there was none.
+
+        Raises:
+            StoreError: the file is missing or is not what was registered.
+        """
+        wanted = model.metadata.get("sample")
+        if wanted is None:
+            return None
+        path = self._directory / f"{wanted}.sample"
+        with in_words(f"read the sample of model {model.id}", path):
+            content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != wanted:
+            raise StoreError(
+                f"The sample of model {model.id} is not what was registered; it was not loaded.",
+                found=str(path),
+                mend="Train the model again.",
+            )
+        return pickle.loads(content)  # noqa: S301  the hash is the registry's
 
     def find(self, identity: str) -> Model:
         """The record of the model whose id begins with `identity`."""

@@ -16,7 +16,7 @@ from asof.engine.history import history_of
 from asof.engine.ingest import ingest
 from asof.engine.kept import training
 from asof.engine.messages import line
-from asof.engine.registry import model_record
+from asof.engine.registry import keep_model
 from asof.engine.replay import Progress, Replayed, replay
 from asof.engine.reports import IngestReport
 from asof.engine.service import keep_life
@@ -165,12 +165,8 @@ def _register(store: Store, system: System[Any], life: Replayed, offset: int) ->
     ids: dict[str, str] = {}
     for name, fit in life.fits.items():
         if fit.fitted is not None:
-            record = model_record(system, name, fit, offset)
             trained = training(life.history, fit.trigger)
-            kept = store.models.put(
-                fit.fitted, moment=fit.trigger, metadata={**record, "fit": trained.key}
-            )
-            ids[name] = kept.id
+            ids[name] = keep_model(store, system, name, fit, offset, trained).id
     taken = [
         Decision(each.moment, each.kind, each.words, each.evidence)
         for each in decisions(life.log.messages)

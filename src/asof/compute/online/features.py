@@ -97,7 +97,7 @@ class OnlineFeatures:
             asked = [tuple(joins(row)) for row in rows]
             told = work.ask(asked) if isinstance(work, OnlineLookup) else work.ask(asked, at, keys)
             for whole, part in zip(facts, told, strict=True):
-                whole += part
+                whole.extend(part)
         return [self._read(whole) for whole in facts]
 
 
@@ -112,10 +112,17 @@ def load(table: OnlineTable, stored: pl.DataFrame, moment: int) -> None:
     """Begin with a table's rows as the store keeps them; those available later wait."""
     found: Versions = versions(table.table, stored)
     table.load(found.take(found.visible(moment)), moment)
-    coming = stored.filter(pl.col(AVAILABLE) >= moment)
-    columns = [spec.name for spec in table.table.row.columns_]
-    kept = coming.select(AVAILABLE, RECORDED, POSITION, WITHDRAWN).rows()
-    for (available, recorded, position, withdrawn), values in zip(
-        kept, coming.select(columns).rows(), strict=True
-    ):
-        table.put(Taken(available, recorded, position, values, withdrawn))
+    for row in taken_rows(table.table, stored.filter(pl.col(AVAILABLE) >= moment)):
+        table.put(row)
+
+
+def taken_rows(table: Table[Any], stored: pl.DataFrame) -> list[Taken]:
+    """Rows as they were taken, from rows as the store keeps them."""
+    columns = [spec.name for spec in table.row.columns_]
+    kept = stored.select(AVAILABLE, RECORDED, POSITION, WITHDRAWN).rows()
+    return [
+        Taken(available, recorded, position, values, withdrawn)
+        for (available, recorded, position, withdrawn), values in zip(
+            kept, stored.select(columns).rows(), strict=True
+        )
+    ]

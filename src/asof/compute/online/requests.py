@@ -161,6 +161,12 @@ class OnlineRequests:
         whole = (*key, tick)
         return Asked(self._name(whole), whole, (*row, tick), tick, moment)
 
+    def forget(self, asked: Asked) -> None:
+        """Forget the row of a request that is over; that it fired is remembered."""
+        if self._ticks is None:
+            self.table.forget(asked.key)
+            self._identity.pop(asked.key, None)
+
     def has_fired(self, key: Values) -> bool:
         """Whether the request of a key has fired."""
         return key in self._fired

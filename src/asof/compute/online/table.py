@@ -84,6 +84,13 @@ class OnlineTable:
         self._coming: list[Taken] = []
         self._shown = 0
 
+    @property
+    def reach(self) -> int | None:
+        """How far back anything looks at its rows; None for any distance."""
+        reaches = [one.reach for one in self._looked_at_by]
+        known = [reach for reach in reaches if reach is not None]
+        return max(known) if reaches and len(known) == len(reaches) else None
+
     def put(self, row: Taken) -> None:
         """Take a row; it counts from the first moment after its availability."""
         heapq.heappush(self._coming, row)
@@ -104,6 +111,10 @@ class OnlineTable:
         """Apply the next row that waits, and no more."""
         self._apply(heapq.heappop(self._coming))
 
+    def forget(self, key: Values) -> None:
+        """Let a key be unknown, where nothing looks at its rows any more."""
+        self._current.pop(key, None)
+
     def row(self, key: Values) -> Values | None:
         """The visible version of a key, if there is one."""
         found = self._current.get(key)
@@ -115,11 +126,9 @@ class OnlineTable:
 
     def load(self, found: Versions, moment: int) -> None:
         """Begin with the versions that are visible as of `moment`, in place of what is here."""
-        reaches = [one.reach for one in self._looked_at_by]
-        if reaches and self._time is not None and all(r is not None for r in reaches):
+        if self._time is not None and self.reach is not None:
             # What nobody can see again need not be known: a correction would only hide it.
-            far = max(r for r in reaches if r is not None)
-            found = found.take(found.event_time >= moment - far)
+            found = found.take(found.event_time >= moment - self.reach)
         for one in self._looked_at_by:
             one.load(found, moment)
         self._shown = len(found)

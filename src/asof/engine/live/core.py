@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import polars as pl
 
 from asof.compute.evaluate import TICK
@@ -18,12 +17,12 @@ from asof.compute.online.labels import OnlineLabels
 from asof.compute.online.requests import Asked, OnlineRequests
 from asof.compute.online.table import Taken, Values
 from asof.compute.schedule import moments
-from asof.compute.table import versions
 from asof.declare.schedules import AfterLabels, Periodic, parts_of
 from asof.declare.sources import Ticks
 from asof.declare.system import System
-from asof.engine.history import History
+from asof.engine.live.outlook import Outlook
 from asof.engine.live.serving import LiveServing, Reply, Served
+from asof.engine.live.snapshot import Before, before
 from asof.engine.loop import Log, Loop, Step
 from asof.engine.messages import Look, Message, Predicted, Promoted, Requested, TrainingBegan
 from asof.engine.replay import ENOUGH
@@ -75,6 +74,7 @@ class Core:
         self.requests = OnlineRequests(system)
         places = {spec.name: i for i, spec in enumerate(self.asked.row.columns_)}
         self.labels = OnlineLabels(system, self.tables, places | {TICK: len(places)})
+        self.outlook = Outlook(system)
         self._registry = registry
         self._train = train
         self._batch: list[Asked] = []
@@ -96,17 +96,19 @@ class Core:
         start: int | None = None,
         state: State | None = None,
         looked: int | None = None,
+        past: Before | None = None,
     ) -> None:
         """Begin as of a moment with the rows of all tables as the store keeps them.
 
         `start` is when the life began, `state` what its messages so far amount to, `looked` the
-        moment of the last scheduled look that was taken.
+        moment of the last scheduled look that was taken, `past` what happened before the moment
+        (default: what the rows say).
         """
+        known = before(self.system, stored, moment) if past is None else past
         self.serving.begin(stored, moment)
-        fired, ripe, pending = self._asked_before(stored, moment)
-        self.requests.begin(stored[self.asked.name], moment, fired)
-        self.labels.begin(stored, moment, ripe)
-        for asked in pending:
+        self.requests.begin(stored[self.asked.name], moment, known.fired)
+        self.labels.begin(stored, moment, known.ripe)
+        for asked in known.open:
             self.labels.expect(asked)
         self.clock.move(moment)
         if state is not None:
@@ -115,26 +117,6 @@ class Core:
         if start is not None:
             self._schedule(start if looked is None else looked, RETRAIN)
             self._schedule(moment if looked is None else max(looked, moment - 1), "")
-
-    def _asked_before(
-        self, stored: Mapping[str, pl.DataFrame], moment: int
-    ) -> tuple[list[Values], np.ndarray[Any, np.dtype[np.int64]], list[Asked]]:
-        """Keys that fired before a moment, since when labels are known, and what has none yet."""
-        nothing = np.empty(0, dtype=np.int64)
-        if not stored[self.asked.name].height:
-            return [], nothing, []
-        tables = {name: versions(table, stored[name]) for name, table in self.tables.items()}
-        history = History(self.system, tables, moment, empty=True)
-        if not len(history):
-            return [], nothing, []
-        keys = history.requests.frame.select(history.requests.keys).rows()
-        rows = history.requests.frame.rows()
-        at, fired = history.requests.at.tolist(), history.requests.fired.tolist()
-        named = history.names
-        open_ = np.flatnonzero(history.outcomes.due >= moment).tolist()
-        pending = [Asked(named[i], keys[i], rows[i], at[i], fired[i]) for i in open_]
-        ripe = history.ripe
-        return keys, ripe[ripe < moment], pending
 
     # --- what comes in -------------------------------------------------------------------------
 
@@ -161,7 +143,16 @@ class Core:
         found = list(self.requests.due(before))
         for asked in found:
             self.labels.expect(asked)
+        self._learn(before)
         return found
+
+    def _learn(self, at: int) -> None:
+        """Take the labels that are known as of a moment; a request whose label is in is over."""
+        self.labels.advance(at)
+        news = self.labels.news()
+        self.outlook.told(news)
+        for labelled in news:
+            self.requests.forget(labelled.asked)
 
     def answer(self, asked: Sequence[Asked]) -> list[Reply]:
         """Answer requests by the model in service, through the loop."""
@@ -189,7 +180,7 @@ class Core:
 
     def take(self, due: int) -> None:
         """Take what is decided at a moment; requests that fire before it must have been taken."""
-        self.labels.advance(due)
+        self._learn(due)
         if self.start is None and due == self._startable:
             self.clock.move(due + 1)
             if self.labels.matured(due) >= ENOUGH:
@@ -239,6 +230,7 @@ class Core:
         """Answer the batch in hand."""
         if isinstance(message, Requested):
             self.replies = self.serving.answer(self._batch)
+            self.outlook.answered(self.replies)
             told = self.replies[-1]
             fallback = sum(reply.fallback for reply in self.replies)
             yield Predicted(message.at, message.first, message.last, told.model.name, fallback)

@@ -13,7 +13,7 @@ from asof.declare.system import System
 from asof.engine.fitting import fit_one
 from asof.engine.history import History, first_asked, read_tables
 from asof.engine.kept import training
-from asof.engine.registry import model_record
+from asof.engine.registry import keep_model
 from asof.stores.store import Store
 
 Declared = Callable[[], System[Any]]
@@ -51,8 +51,7 @@ def fit_as_of(declared: Declared, directory: Path, asked: FitAsked) -> FitDone:
         )
         if found.fitted is None:
             return FitDone(None, found.rows, found.cpu_seconds, found.reason, found.traceback)
-        record = model_record(system, asked.name, found, asked.offset)
-        kept = store.models.put(found.fitted, moment=asked.trigger, metadata=record)
+        kept = keep_model(store, system, asked.name, found, asked.offset, wanted)
         return FitDone(kept.id, found.rows, found.cpu_seconds)
 
 

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asof.compute.online.features import taken_rows
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Taken
-from asof.compute.runtime import runtime_for
-from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
+from asof.declare.kept import RECORDED
 from asof.declare.system import System
 from asof.engine.live.core import Core
 from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
 from asof.engine.live.serving import Served
 from asof.engine.messages import Message, Trained, TrainingBegan, TrainingFailed
-from asof.engine.registry import fitted_for
+from asof.engine.registry import with_runtime
 from asof.errors import StoreError, UsageError
 from asof.stores.journal import Message as Journalled
 from asof.stores.predictions import PREDICTED
@@ -90,9 +90,8 @@ class _Rerun:
             self._now.say(payload(message, self._past.ids))
 
     def served(self, name: str, since: int) -> Served:
-        fitted, record = fitted_for(self._system, self._store, self._past.ids[name])
-        runtime = runtime_for(fitted, record.metadata)
-        return Served(name, record.id, since, fitted, runtime)
+        record, runtime = with_runtime(self._system, self._store, self._past.ids[name])
+        return Served(name, record.id, since, runtime)
 
     def run(self, messages: Sequence[Journalled]) -> Rerun:
         start = int(self._began.payload["start"])
@@ -175,14 +174,8 @@ def _rows_after(
     """By offset the rows of each message."""
     found: dict[int, tuple[str, list[Taken]]] = {}
     for table in system.tables:
-        columns = [spec.name for spec in table.row.columns_]
-        rows = store.rows(table, after=offset)
-        kept = rows.select(AVAILABLE, RECORDED, POSITION, WITHDRAWN).rows()
-        for (available, recorded, position, withdrawn), values in zip(
-            kept, rows.select(columns).rows(), strict=True
-        ):
-            message = found.setdefault(recorded, (table.name, []))
-            message[1].append(Taken(available, recorded, position, values, withdrawn))
+        for row in taken_rows(table, store.rows(table, after=offset)):
+            found.setdefault(row.recorded, (table.name, []))[1].append(row)
     return found
 
 

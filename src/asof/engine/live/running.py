@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from asof.compute.online.features import taken_rows
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
@@ -17,16 +18,21 @@ from asof.engine.live.answers import Answer, Figure, Receipt, Row
 from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.fit import Declared, FitAsked, FitDone, fit_as_of
-from asof.engine.live.front import Front, receipt
+from asof.engine.live.front import ROWS, Front, receipt
 from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
+from asof.engine.live.snapshot import read_before, take_snapshot
 from asof.engine.live.stream import Stream
 from asof.engine.messages import Message, Promoted, Trained, TrainingBegan, TrainingFailed
-from asof.engine.registry import fitted_for
+from asof.engine.registry import fitted_for, with_runtime
 from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
+from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
+
+_ROW_BY_ROW = 50_000
+"""So many rows after a snapshot are quicker taken one by one than all tables read anew."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Settings:
     within: float = 0.05
     queue: int = 2048
     backlog: int = 64_000_000
-    seal_every: float = 30.0
+    seal_every: float = 300.0
     fit_seconds: float = 6 * 3600.0
     fit_memory: int = 8 * 2**30
     check_every: int = 1000
@@ -129,10 +135,34 @@ class Running:
         self._run(self._keep_sealing())
 
     def _read(self, at: int) -> None:
-        """Build the state from the tables and the journal after them."""
+        """Build the state from the newest snapshot and what came since, or from all tables."""
         past = self._past
-        stored = {name: self._store.rows(table) for name, table in self.core.tables.items()}
-        self.core.begin(stored, at, start=past.start, state=past.state, looked=past.looked)
+        core = self.core
+        found = self._snapshot()
+        if found is None:
+            stored = {name: self._store.rows(table) for name, table in core.tables.items()}
+            core.begin(stored, at, start=past.start, state=past.state, looked=past.looked)
+            return
+        core.begin(
+            {name: found.frames[f"rows.{name}"] for name in core.tables},
+            int(found.facts["moment"]),
+            start=past.start,
+            state=past.state,
+            looked=past.looked,
+            past=read_before(self.system, found.frames),
+        )
+        for name, table in core.tables.items():
+            core.put(name, taken_rows(table, self._store.rows(table, after=found.offset)))
+        core.expect_due(at)
+
+    def _snapshot(self) -> Snapshot | None:
+        """The newest snapshot of this declaration, unless so much came since that it is no help."""
+        found = self._store.snapshots.newest(upto=self._store.journal.head()).snapshot
+        if found is None or found.facts["fingerprint"] != self.system.fingerprint:
+            return None
+        chunks = self._store.journal.messages(after=found.offset, kinds=[ROWS], content=False)
+        came = sum(int(one.payload["rows"]) for chunk in chunks for one in chunk)
+        return found if came <= _ROW_BY_ROW else None
 
     def _begin_life(self, at: int) -> None:
         self._journal.append(BEGAN, self._stamps.next(), {"start": at})
@@ -167,10 +197,8 @@ class Running:
         return replace(self._serve(name) if found is None else found, since=since)
 
     def _serve(self, name: str) -> Served:
-        from asof.compute.runtime import runtime_for
-
-        fitted, record = fitted_for(self.system, self._store, self._ids[name])
-        return Served(name, record.id, 0, fitted, runtime_for(fitted, record.metadata))
+        record, runtime = with_runtime(self.system, self._store, self._ids[name])
+        return Served(name, record.id, 0, runtime)
 
     # --- fits ----------------------------------------------------------------------------------
 
@@ -234,13 +262,17 @@ class Running:
                 self._read(self._stamps.next())
 
     async def _keep_sealing(self) -> None:
+        """Move the journal into the tables, take snapshots, and check parity, again and again."""
+        sealed = self._journal.offset
         while True:
             await asyncio.sleep(self._settings.seal_every)
-            try:
-                await self._sealer.run(seal_store, self._declared, self._store.directory)
-                self._last_seal = ""
-            except ChildFailed as error:
-                self._last_seal = f"{error.what} {error.found}"
+            if self._journal.offset > sealed:
+                sealed = self._journal.offset
+                try:
+                    await self._sealer.run(take_snapshot, self._declared, self._store.directory)
+                    self._last_seal = ""
+                except ChildFailed as error:
+                    self._last_seal = f"{error.what} {error.found}"
             await self._parity.check()
 
     # --- the doors -----------------------------------------------------------------------------
@@ -392,6 +424,7 @@ class Running:
             "labels": {
                 "mature": labels.matured(self.core.clock.at), "waiting": labels.waiting,
             },
+            "outlook": self.core.outlook.figures(),
             "counts": asdict(self.front.counts),
             "journal": {
                 "offset": health.offset, "durable": health.durable, "backlog": health.backlog,
@@ -465,12 +498,6 @@ async def running(
         finally:
             await live.close()
             await asyncio.to_thread(journal.flush)
-
-
-def seal_store(directory: Path) -> None:
-    """Move what is journalled into the tables, in a process of its own."""
-    with Store(directory) as store:
-        store.seal()
 
 
 def _past(store: Store) -> Past:

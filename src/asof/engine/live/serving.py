@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.compute.estimator import Fitted
-from asof.compute.evaluate import TICK
+from asof.compute.evaluate import POLARS, TICK
+from asof.compute.matrix import Matrix, matrix
 from asof.compute.online.features import OnlineFeatures, load
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import OnlineTable, Taken, Values
@@ -41,7 +41,6 @@ class Served:
     name: str
     id: str
     since: int
-    fitted: Fitted
     runtime: Runtime
 
 
@@ -94,6 +93,10 @@ class LiveServing:
         self._planned = compiled([("at", system.asked_at)], places)
         # Batch predictions know a request by its row as it was at the run.
         self._candidates = OnlineTable(asked, ())
+        self._schema: Any = {
+            name: POLARS.get(feature.value_type, pl.Int64())
+            for name, feature in system.features.columns
+        }
         self._models: list[Served] = []
         self._vectors: dict[str, Callable[[Sequence[Any]], list[float]]] = {}
 
@@ -113,7 +116,7 @@ class LiveServing:
     def promote(self, model: Served) -> None:
         """Answer with a model from the next request, or the next run, on."""
         self._models.append(model)
-        fitted = model.fitted
+        fitted = model.runtime.fitted
         self._vectors[model.name] = vector(fitted.names, fitted.categories, self.features.names)
         if not isinstance(self._serving, BatchPredictions):
             self._models = self._models[-1:]
@@ -160,20 +163,28 @@ class LiveServing:
                 by_model.setdefault(reply.model.name, []).append(i)
         for rows in by_model.values():
             runtime = replies[rows[0]].model.runtime
-            if len(rows) == 1:
-                found[rows[0]] = runtime.predict_one(np.array(replies[rows[0]].vector))
+            if runtime.takes_words:
+                told = self._matrix([replies[i].features for i in rows])
+                predictions = runtime.predict_matrix(told).tolist()
+            elif runtime.kind == "lightgbm":
+                predictions = [runtime.predict_one(replies[i].vector) for i in rows]
             else:
                 values = np.array([replies[i].vector for i in rows])
-                for i, prediction in zip(rows, runtime.predict(values).tolist(), strict=True):
-                    found[i] = prediction
+                predictions = runtime.predict(values).tolist()
+            for i, prediction in zip(rows, predictions, strict=True):
+                found[i] = prediction
         return [
             reply._replace(prediction=prediction)
             for reply, prediction in zip(replies, found, strict=True)
         ]
 
+    def _matrix(self, rows: Sequence[list[Any]]) -> Matrix:
+        """Features as a matrix with dictionaries of its own, words unknown to the fit included."""
+        return matrix(pl.DataFrame(rows, schema=self._schema, orient="row"))
+
     def _otherwise(self, model: Served) -> float:
         declared = self._serving.otherwise if isinstance(self._serving, BatchPredictions) else None
-        return model.fitted.training_mean if declared is None else declared
+        return model.runtime.fitted.training_mean if declared is None else declared
 
     def _rows(
         self, asked: Sequence[Asked], as_of: Sequence[int]

@@ -1,0 +1,58 @@
+"""How answers turn out: predictions joined with their labels as these become known."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from asof.compute.metric import metric
+from asof.compute.online.labels import Labelled
+from asof.declare.system import System
+from asof.engine.live.serving import Reply
+from asof.errors import MetricUndefined
+
+_LAST = 10_000
+"""Labelled answers that the figure rests on."""
+
+
+class Outlook:
+    """The metric over the last answers whose label is known; the first answer is scored (4b)."""
+
+    def __init__(self, system: System[Any]) -> None:
+        self._metric = metric(system.measured)
+        self._given: dict[str, float] = {}
+        self._scored: deque[tuple[float, float]] = deque(maxlen=_LAST)
+        self.labelled = 0
+        self.never_came = 0
+
+    def answered(self, replies: Sequence[Reply]) -> None:
+        """Remember answers until their labels are known."""
+        for reply in replies:
+            self._given.setdefault(reply.asked.name, reply.prediction)
+
+    def told(self, news: Iterable[Labelled]) -> None:
+        """Score the answers whose labels are known now."""
+        for labelled in news:
+            given = self._given.pop(labelled.asked.name, None)
+            if labelled.value != labelled.value:  # NaN differs from itself
+                self.never_came += 1
+            else:
+                self.labelled += 1
+                if given is not None:
+                    self._scored.append((labelled.value, given))
+
+    def figures(self) -> Mapping[str, Any]:
+        """The figure and how many answers it rests on; null with the reason where there is none."""
+        found: dict[str, Any] = {
+            "metric": self._metric.name, "value": None, "answers": len(self._scored),
+            "labelled": self.labelled, "never_came": self.never_came, "why_none": "",
+        }  # fmt: skip
+        outcomes = np.array(self._scored, dtype=np.float64).reshape(-1, 2)
+        try:
+            found["value"] = self._metric.value(outcomes[:, 0], outcomes[:, 1])
+        except MetricUndefined as error:
+            found["why_none"] = str(error)
+        return found

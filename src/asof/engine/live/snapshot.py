@@ -1,0 +1,155 @@
+"""What a start needs of the past: a snapshot of the rows that still matter, and of open requests.
+
+It is taken from the tables, by another process, as of an offset. What a window can still see, the
+newest version of what is looked up, requests that are not mature: the rest has been said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from asof.compute.evaluate import POLARS, TICK
+from asof.compute.online.features import OnlineFeatures
+from asof.compute.online.requests import Asked
+from asof.compute.online.table import Values
+from asof.compute.table import versions
+from asof.declare.kept import AVAILABLE
+from asof.declare.sources import Ticks
+from asof.declare.system import System
+from asof.engine.history import History
+from asof.engine.live.fit import Declared
+from asof.stores.store import Store
+
+_FIRED, _RIPE, _OPEN = "fired", "ripe", "open"
+_AT, _WHEN = "at_", "fired_"
+
+
+@dataclass(frozen=True)
+class Before:
+    """What happened before a moment: keys that fired, since when labels are known, open requests.
+
+    An open request has no label that is due yet.
+    """
+
+    fired: list[Values]
+    ripe: NDArray[np.int64]
+    open: list[Asked]
+
+
+def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int) -> Before:
+    """What happened before a moment, from the rows of all tables as the store keeps them."""
+    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    nothing = Before([], np.empty(0, dtype=np.int64), [])
+    if not stored[asked.name].height:
+        return nothing
+    tables = {table.name: versions(table, stored[table.name]) for table in system.tables}
+    history = History(system, tables, moment, empty=True)
+    if not len(history):
+        return nothing
+    requests, due = history.requests, history.outcomes.due
+    keys = requests.frame.select(requests.keys).rows()
+    # Due before it was asked, and asked since: it is mature all the same.
+    open_ = np.flatnonzero(due >= moment)
+    rows = requests.frame[open_].rows()
+    at, fired = requests.at[open_].tolist(), requests.fired[open_].tolist()
+    named = [history.names[i] for i in open_.tolist()]
+    pending = [
+        Asked(name, keys[i], row, planned, when)
+        for name, i, row, planned, when in zip(named, open_.tolist(), rows, at, fired, strict=True)
+    ]
+    ripe = history.ripe
+    return Before(keys, ripe[ripe < moment], pending)
+
+
+def take_snapshot(declared: Declared, directory: Path) -> int:
+    """Seal what is journalled, keep a snapshot as of then, and prune the journal; its offset.
+
+    Called in a process of its own, beside the server.
+    """
+    system = declared()
+    with Store(directory) as store:
+        sealed = store.seal()
+        offset = sealed.upto
+        moment = store.journal.last_stamp(upto=offset) + 1
+        stored = {table.name: store.rows(table, offset=offset) for table in system.tables}
+        past = before(system, stored, moment)
+        frames = {f"rows.{name}": rows for name, rows in needed(system, stored, past, moment)}
+        frames |= framed(system, past)
+        facts = {"moment": moment, "fingerprint": system.fingerprint}
+        store.snapshots.keep(offset, frames, facts)
+        store.prune(snapshot=offset)
+    return offset
+
+
+def needed(
+    system: System[Any], stored: Mapping[str, pl.DataFrame], past: Before, moment: int
+) -> list[tuple[str, pl.DataFrame]]:
+    """By table the rows that can still matter: visible ones and those that are not known yet."""
+    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    tables = {table.name: table for table in system.tables}
+    features = OnlineFeatures(
+        system.features.columns, tables, asked.name, ticks=isinstance(system.requests, Ticks)
+    )
+    spans = {name: table.reach for name, table in features.tables.items()}
+    label = system.label
+    found: list[tuple[str, pl.DataFrame]] = []
+    for name, rows in stored.items():
+        version = versions(tables[name], rows)
+        kept = version.visible(moment)
+        reach = spans.get(name)
+        seen = name in spans and reach is None
+        if label.joined.table.name == name:
+            seen = True  # a label may look at any of them
+        if name == asked.name and isinstance(system.requests, Ticks):
+            seen = True
+        if not seen:
+            near = version.event_time >= moment - (reach or 0) if reach else kept & False
+            if name == asked.name:
+                near |= _open(version.frame, tables[name].keys, past)
+            kept &= near
+        places = np.zeros(rows.height, dtype=np.bool_)
+        places[version.taken[kept]] = True
+        coming = (rows[AVAILABLE] >= moment).to_numpy()
+        found.append((name, rows.filter(pl.Series(places | coming))))
+    return found
+
+
+def _open(frame: pl.DataFrame, keys: tuple[str, ...], past: Before) -> NDArray[np.bool_]:
+    """The rows of requests that have not fired, or whose label is not due."""
+    closed = set(past.fired) - {asked.key for asked in past.open}
+    return np.array([key not in closed for key in frame.select(keys).rows()], dtype=np.bool_)
+
+
+def framed(system: System[Any], past: Before) -> dict[str, pl.DataFrame]:
+    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    kinds = {spec.name: spec for spec in asked.row.columns_}
+    schema = {name: POLARS.get(kinds[name].type, pl.Int64()) for name in kinds}
+    ticks: dict[str, Any] = {TICK: pl.Int64} if isinstance(system.requests, Ticks) else {}
+    keys: dict[str, Any] = {name: schema[name] for name in asked.keys} | ticks
+    rows = [(*one.row, one.at, one.fired, one.name) for one in past.open]
+    whole: dict[str, Any] = schema | ticks | {_AT: pl.Int64, _WHEN: pl.Int64, "name_": pl.String}
+    return {
+        _FIRED: pl.DataFrame(past.fired, schema=keys, orient="row"),
+        _RIPE: pl.DataFrame({_RIPE: past.ripe}),
+        _OPEN: pl.DataFrame(rows, schema=whole, orient="row"),
+    }
+
+
+def read_before(system: System[Any], frames: Mapping[str, pl.DataFrame]) -> Before:
+    """What a snapshot says of the time before it."""
+    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    names = [*asked.keys, *([TICK] if isinstance(system.requests, Ticks) else [])]
+    told = frames[_OPEN]
+    keys = told.select(names).rows()
+    pending = [
+        Asked(name, key, tuple(row), at, fired)
+        for key, (*row, at, fired, name) in zip(keys, told.rows(), strict=True)
+    ]
+    return Before(frames[_FIRED].rows(), frames[_RIPE][_RIPE].to_numpy(), pending)

@@ -420,7 +420,7 @@ def test_groups_that_nobody_asks_about_are_forgotten_too():
     assert figures.rows < 5000, "as many as came while the hand went round"
     for moment in range(10**6, 10**6 + 5000):
         simple(windows, 1, moment)
-    windows.settle(10**6 + 5000)
+        windows.settle(moment + 1)
     assert windows.figures().groups == 1
 
 

@@ -30,19 +30,7 @@ from asof.compute.window.contract import (
 from asof.compute.window.grouping import in_order
 from asof.compute.window.online_answer import answer_all
 from asof.compute.window.online_coming import Coming, Ties
-from asof.compute.window.online_groups import (
-    ADDED,
-    DONE,
-    IDENTITY,
-    NO_GROUP,
-    NO_ROOM,
-    OF_GROUP,
-    SCATTERED,
-    TIED,
-    WHEN,
-    WITHDRAWN,
-    take,
-)
+from asof.compute.window.online_groups import DONE, NO_ROOM, close_up
 from asof.compute.window.online_load import (
     by_group,
     fixed_words,
@@ -51,7 +39,18 @@ from asof.compute.window.online_load import (
     still_to_come,
     visible_to_come,
 )
-from asof.compute.window.online_memory import close_up, lay_empty, new_desk
+from asof.compute.window.online_memory import lay_empty, new_desk
+from asof.compute.window.online_take import (
+    ADDED,
+    IDENTITY,
+    NO_GROUP,
+    OF_GROUP,
+    SCATTERED,
+    TIED,
+    WHEN,
+    WITHDRAWN,
+    take,
+)
 from asof.compute.window.shape import check_wanted, of_span, plan_columns
 from asof.compute.window.state import SLOT
 from asof.errors import UsageError
@@ -173,7 +172,7 @@ class OnlineWindows:
                 found=f"columns of {sorted(lengths)} rows, {len(rows.codes)} of codes",
                 mend=f"All of one length, {self._coded} of codes.",
             )
-        if not in_order(rows.event_time):
+        if not in_order(np.ascontiguousarray(rows.event_time)):
             raise UsageError("The rows do not stand in rank order.", mend="Use rank.rank_order.")
 
     def add(

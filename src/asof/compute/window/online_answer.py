@@ -57,11 +57,11 @@ def answer_all(
         arena[at + MOMENT] = asked[1, to]
         own = asked[2, to]
         key = whole(arena, arena[at + ROWS_AT] + 3 * capacity, capacity)
-        if own >= 0:
-            _turn_own(state, key, own, True)
-        answer(state, counts, floats, to)
-        if own >= 0:
-            _turn_own(state, key, own, False)
+        for back in range(2):
+            if own >= 0:
+                _turn_own(state, key, own, back == 0)
+            if back == 0:
+                answer(state, counts, floats, to)
         for span in range(counts.shape[0]):
             for edge in range(1 + state.codes.shape[0], counts.shape[1]):
                 if counts[span, edge, to] >= 0:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from asof.compute.window.contract import Moments
-from asof.compute.window.online_groups import (
+from asof.compute.window.online_take import (
     ADDED,
     EVENT_TIME,
     IDENTITY,
@@ -27,10 +27,6 @@ Ties = Callable[[int], tuple[Any, ...]]
 Delta = tuple[int, int, int, int, tuple[Any, ...], int, int, bytes]
 """Moment, kind, group, event time, tie, number as they came, so that they sort; identity, record.
 At one moment a row comes before its own withdrawal."""
-
-TIE = 4
-IDENTITY_OF = 6
-RECORD_OF = 7
 
 
 class Coming:
@@ -105,7 +101,7 @@ class Coming:
             self._mix(loaded)
         if not fresh:
             return self._nothing
-        told = bytearray().join([delta[RECORD_OF] for delta in fresh])
+        told = bytearray().join([delta[7] for delta in fresh])
         return np.frombuffer(told, dtype=np.int64).reshape(len(fresh), -1)
 
     def _loaded_before(self, moment: int) -> Moments:
@@ -145,16 +141,16 @@ class Coming:
 
         tied: their identities. Counted from the last.
         """
-        tie = self._fresh[turn][TIE]
+        _, _, _, _, tie, _, late, _ = self._fresh[turn]
         if self._ties is None:
             if not tie:
                 return 0
             raise UsageError(
                 "A row came late, and how it ranks among rows of the same times is not known.",
-                found=f"row {self._fresh[turn][IDENTITY_OF]}, tied with {list(tied)}",
+                found=f"row {late}, tied with {list(tied)}",
                 mend="Hand `ties` to the windows, or load the rows anew.",
             )
-        told = {delta[IDENTITY_OF]: delta[TIE] for delta in self._fresh[:turn]}
+        told = {delta[6]: delta[4] for delta in self._fresh[:turn]}
         below = 0
         for identity in reversed(tied):
             other = told[identity] if identity in told else self._ties(identity)

@@ -8,17 +8,6 @@ import numpy.typing as npt
 from asof.compute.window.contract import NEVER, Codes, Floats, Moments, Rows
 from asof.compute.window.grouping import count_groups, place_groups
 from asof.compute.window.jit import F8SS, I4S, I4SS, I8S, I8SS, VOID, compiled
-from asof.compute.window.online_groups import (
-    ADDED,
-    EVENT_TIME,
-    IDENTITY,
-    KEY,
-    KIND,
-    OF_GROUP,
-    RECORD_WORDS,
-    WHEN,
-    WITHDRAWN,
-)
 from asof.compute.window.online_memory import (
     FIXED,
     GROUPS,
@@ -38,6 +27,17 @@ from asof.compute.window.online_memory import (
     table_for,
     table_words,
     whole,
+)
+from asof.compute.window.online_take import (
+    ADDED,
+    EVENT_TIME,
+    IDENTITY,
+    KEY,
+    KIND,
+    OF_GROUP,
+    RECORD_WORDS,
+    WHEN,
+    WITHDRAWN,
 )
 from asof.compute.window.state import mark
 

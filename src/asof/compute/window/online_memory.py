@@ -269,12 +269,12 @@ def state_of(arena: Moments, desk: Moments, at: int) -> State:
 @inlined(I8, I8S, I8S, I8, I8)
 def lay(arena: Moments, desk: Moments, free: int, words: int) -> int:
     """Take so many words from the arena; `free` is where on the desk those given back begin."""
-    at = desk[free]
+    at = int(desk[free])
     if at >= 0:
         desk[free] = arena[at]
         desk[FREE] -= words
     else:
-        at = desk[USED]
+        at = int(desk[USED])
         desk[USED] += words
     return at
 
@@ -299,7 +299,8 @@ def class_for(desk: Moments, rows: int) -> int:
 @inlined(I8, I8S, I8)
 def block_words(desk: Moments, which: int) -> int:
     """The words of a block of a capacity."""
-    return int(desk[int(desk[AT_LAYOUTS]) + which * LAYOUT + BLOCK])
+    words: int = desk[int(desk[AT_LAYOUTS]) + which * LAYOUT + BLOCK]
+    return words
 
 
 @inlined(I8, I8S, I8)
@@ -353,13 +354,20 @@ def slot_of(arena: Moments, table: int, size: int, code: int) -> int:
 def lay_rows(arena: Moments, desk: Moments, at: int, which: int) -> None:
     """Give a head an empty block of rows."""
     words = block_words(desk, which)
+    rows = lay(arena, desk, desk[AT_FREE_ROWS] + which, words)
     arena[at + CLASS] = which
-    arena[at + ROWS_AT] = lay(arena, desk, desk[AT_FREE_ROWS] + which, words)
+    arena[at + ROWS_AT] = rows
     arena[at + SIZE] = 0
     arena[at + HIDDEN] = 0
-    state = state_of(arena, desk, at)
-    state.bits[:, :] = 0
-    state.tree[:, :] = np.inf
+    # Bits and minima stand at its end: no row is visible, every minimum is infinite.
+    layout = desk[AT_LAYOUTS] + which * LAYOUT
+    entries = desk[TREES] * desk[layout + ENTRIES]
+    tree = rows + words - entries
+    for word in range(tree - desk[BIT_ROWS] * desk[layout + BIT_WORDS], tree):
+        arena[word] = 0
+    minima = real(arena, tree, entries)
+    for entry in range(entries):
+        minima[entry] = np.inf
 
 
 @inlined(I8, I8S, I8S, I8, I8, I8)
@@ -380,30 +388,3 @@ def lay_group(arena: Moments, desk: Moments, group: int, which: int, table: int)
 def lay_empty(arena: Moments, desk: Moments) -> None:
     """The group without rows, at the beginning of an arena: what a code nobody has added is."""
     lay_group(arena, desk, -1, 0, table_for(desk, 0))
-
-
-@inlined(I8, I8S, I8, I8, I8S, I8)
-def _copy(old: Moments, begin: int, words: int, arena: Moments, to: int) -> int:
-    """Copy words to another arena; where they end there."""
-    for word in range(words):
-        arena[to + word] = old[begin + word]
-    return to + words
-
-
-@compiled(VOID, I8S, I8S, I8S, I8S)
-def close_up(old: Moments, arena: Moments, directory: Moments, desk: Moments) -> None:
-    """Copy all groups, and the empty one before them, to another arena without gaps."""
-    forget_places(desk)
-    for group in range(-1, directory.shape[0]):
-        at = directory[group] if group >= 0 else 0
-        if at < 0:
-            continue
-        to = desk[USED]
-        rows = _copy(old, at, desk[HEAD_WORDS], arena, to)
-        table = _copy(old, old[at + ROWS_AT], block_words(desk, old[at + CLASS]), arena, rows)
-        words = table_words(desk, old[at + TABLE_SIZE])
-        desk[USED] = _copy(old, old[at + TABLE_AT], words, arena, table)
-        arena[to + ROWS_AT] = rows
-        arena[to + TABLE_AT] = table
-        if group >= 0:
-            directory[group] = to

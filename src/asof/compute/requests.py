@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asof.compute.evaluate import TICK, evaluate
 from asof.compute.plan import visible_row
 from asof.compute.schedule import moments
-from asof.compute.table import Versions
+from asof.compute.table import Versions, never_ends
 from asof.declare.sources import Ticks
 from asof.declare.system import System
 
@@ -71,6 +71,8 @@ def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Reque
     fired = np.maximum(at, table.known_from)
     # A version fires as it is taken or when its time comes, unless another has replaced it before.
     asked = np.flatnonzero((fired <= table.known_until) & (fired < stop))
+    if never_ends(table.known_until):  # one version a key
+        return _in_order(table, asked[fired[asked] >= start], at, fired)
     frame = table.frame[asked].with_columns(
         pl.Series("at_", at[asked]),
         pl.Series("fired_", fired[asked]),
@@ -92,6 +94,16 @@ def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Reque
         frame["fired_"].to_numpy(),
         _moments(table),
     )
+
+
+def _in_order(table: Versions, rows: NDArray[np.int64], at: Times, fired: Times) -> Requests:
+    """Requests of some rows, each of a key of its own."""
+    keys = table.table.keys
+    if (np.diff(fired[rows]) <= 0).any():
+        by = [pl.lit(pl.Series(fired[rows])), *(table.frame[key].gather(rows) for key in keys)]
+        rows = rows[pl.select(pl.arg_sort_by(by)).to_series().to_numpy()]
+    frame = table.frame[rows]
+    return Requests(frame, keys, at[rows], fired[rows], _moments(table))
 
 
 def _as_served(found: Requests, served: Served, start: int, stop: int) -> Requests:

@@ -58,10 +58,17 @@ class Versions:
         )
 
 
+def stored_columns(table: Table[Any]) -> list[str]:
+    """The columns of the stored rows that `versions` looks at."""
+    order = [RECORDED, POSITION] if table.keys else []
+    return [*(spec.name for spec in table.row.columns_), AVAILABLE, *order, WITHDRAWN]
+
+
 def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     """The versions of a table from its rows as stored, with the columns that the house keeps.
 
-    `stored` is in the order of taking: by (recorded, position), as the store gives it.
+    `stored` is in the order of taking: by (recorded, position), as the store gives it; its
+    `stored_columns` are enough.
     The version of a key is chosen over the whole table (LAW 2b), before any filter or window.
     """
     columns = [spec.name for spec in table.row.columns_]

@@ -21,7 +21,7 @@ from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
 from asof.compute.requests import Requests, Served, names, requests
 from asof.compute.schedule import microseconds, moment, moments
-from asof.compute.table import Versions, versions
+from asof.compute.table import Versions, stored_columns, versions
 from asof.declare.kept import ALWAYS
 from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
 from asof.declare.sources import Ticks
@@ -37,7 +37,10 @@ Tables = Mapping[str, Versions]
 
 def read_tables(system: System[Any], store: Store, *, offset: int | None = None) -> Tables:
     """The versions of every table of a system as of a journal offset (default: now)."""
-    return {t.name: versions(t, store.rows(t, offset=offset)) for t in system.tables}
+    return {
+        t.name: versions(t, store.rows(t, offset=offset, columns=stored_columns(t)))
+        for t in system.tables
+    }
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from asof.engine.fitting import fit_one
 from asof.engine.history import History
 from asof.engine.kept import training
 from asof.engine.live.core import Core
+from asof.engine.live.journalled import Past
 from asof.engine.live.serving import LiveServing, Served
 from asof.engine.live.snapshot import before, framed, needed, read_before
-from asof.engine.messages import Look, MessageLog, Predicted, Requested, Trained, TrainingBegan
+from asof.engine.messages import MessageLog, Predicted, Requested, Trained, TrainingBegan
 from asof.engine.replay import replay
-from asof.engine.steps.decide import RETRAIN
 
 
 def history(shop: Shop, name: str) -> History:
@@ -61,7 +61,7 @@ def test_features_of_rows_that_come_are_those_of_the_tables(
     wanted = seen.features[first:].rows()
     for start in range(first, len(asked), 7):
         batch = asked[start : start + 7]
-        as_of = [serving._as_of(one.fired) for one in batch]
+        as_of = [serving.as_of(one.fired) for one in batch]
         assert as_of == seen.as_of[start : start + 7].tolist()
         rows, covered = serving._rows(batch, as_of)
         assert covered == seen.covered[start : start + 7].tolist()
@@ -90,19 +90,20 @@ class Life:
         """Begin anew from what a snapshot as of a moment keeps."""
         assert not self.pending
         system, state = self.of.system, self.core.loop.state
-        so_far = {t: f.filter(pl.col(AVAILABLE) < at) for t, f in stored.items()}
+        so_far = {t.name: stored[t.name].filter(pl.col(AVAILABLE) < at) for t in system.tables}
         past = before(system, so_far, at)
         kept = dict(needed(system, so_far, past, at))
         past = read_before(system, framed(system, past))
         assert sum(map(len, kept.values())) < sum(map(len, so_far.values()))
-        looks = [m.at for m in self.log.messages if isinstance(m, Look) and m.scheduled == RETRAIN]
-        start, serving = self.core.start, self.core.serving.model
+        life = Past(start=self.core.start)
+        for message in self.log.messages:
+            life.decided(message)
+        assert life.state == state
+        models = list(self.core.serving.models)
         self.core = Core(system, self.log, self, self.pending.append)
-        self.core.begin(
-            kept, at, start=start, state=state, looked=max(looks, default=None), past=past
-        )
-        if serving is not None:
-            self.core.serving.promote(serving)
+        self.core.begin(kept, at, life=life, past=past)
+        for model in models:
+            self.core.serving.promote(model)
 
     def advance(self, at: int) -> None:
         """As a rehearsal's tick does, but for waiting."""
@@ -130,8 +131,11 @@ class Life:
             self.core.take(limit)
 
 
-@pytest.mark.parametrize("ticks", [1, 40])
-def test_a_life_that_runs_is_the_life_that_is_replayed(shop: Shop, name: str, ticks: int) -> None:
+@pytest.mark.parametrize(("ticks", "restarts"), [(1, ()), (40, (3, 17, 18))])
+def test_a_life_that_runs_is_the_life_that_is_replayed(
+    shop: Shop, name: str, ticks: int, restarts: tuple[int, ...]
+) -> None:
+    """At some ticks all is forgotten but what a snapshot keeps."""
     of = history(shop, name)
     whole = replay(of, workers=1)
     begun = whole.start

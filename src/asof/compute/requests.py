@@ -100,8 +100,8 @@ def _in_order(table: Versions, rows: NDArray[np.int64], at: Times, fired: Times)
     """Requests of some rows, each of a key of its own."""
     keys = table.table.keys
     if (np.diff(fired[rows]) <= 0).any():
-        by = [pl.lit(pl.Series(fired[rows])), *(table.frame[key].gather(rows) for key in keys)]
-        rows = rows[pl.select(pl.arg_sort_by(by)).to_series().to_numpy()]
+        told = table.frame[rows].select(*keys, fired_=pl.lit(pl.Series(fired[rows])))
+        rows = rows[told.select(pl.arg_sort_by("fired_", *keys)).to_series().to_numpy()]
     frame = table.frame[rows]
     return Requests(frame, keys, at[rows], fired[rows], _moments(table))
 

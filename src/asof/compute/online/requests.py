@@ -167,6 +167,11 @@ class OnlineRequests:
             self.table.forget(asked.key)
             self._identity.pop(asked.key, None)
 
+    @property
+    def ticking(self) -> bool:
+        """Whether moments ask, and not rows."""
+        return self._ticks is not None
+
     def has_fired(self, key: Values) -> bool:
         """Whether the request of a key has fired."""
         return key in self._fired

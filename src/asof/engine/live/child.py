@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +43,8 @@ class _Failed:
 
 
 def _work(pipe: Connection) -> None:
-    """Do what comes through the pipe until it is closed."""
+    """Do what comes through the pipe until it is closed, or until the server is no more."""
+    threading.Thread(target=_end_with_the_server, name="asof-watch", daemon=True).start()
     while True:
         try:
             function, arguments = pipe.recv()
@@ -52,6 +55,14 @@ def _work(pipe: Connection) -> None:
         except Exception as error:  # noqa: BLE001  whatever it is, it is told to who asked
             answer = _Failed(f"{type(error).__name__}: {error}", traceback.format_exc())
         pipe.send(answer)
+
+
+def _end_with_the_server() -> None:
+    """A server that was killed cannot end its fit, which may never end by itself."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(1)
 
 
 class Child:
@@ -99,10 +110,9 @@ class Child:
         import psutil
 
         begun, limits = elapsed(), self._limits
-        watched = psutil.Process(process.pid)
         while not pipe.poll(_LOOK):
             try:
-                memory = watched.memory_info().rss
+                memory = psutil.Process(process.pid).memory_info().rss
             except psutil.NoSuchProcess:
                 return  # the pipe says so too
             took = elapsed() - begun

@@ -17,14 +17,25 @@ from asof.compute.online.labels import OnlineLabels
 from asof.compute.online.requests import Asked, OnlineRequests
 from asof.compute.online.table import Taken, Values
 from asof.compute.schedule import moments
+from asof.declare.kept import ALWAYS
 from asof.declare.schedules import AfterLabels, Periodic, parts_of
 from asof.declare.sources import Ticks
 from asof.declare.system import System
+from asof.engine.live.journalled import Past
 from asof.engine.live.outlook import Outlook
 from asof.engine.live.serving import LiveServing, Reply, Served
 from asof.engine.live.snapshot import Before, before
 from asof.engine.loop import Log, Loop, Step
-from asof.engine.messages import Look, Message, Predicted, Promoted, Requested, TrainingBegan
+from asof.engine.messages import (
+    Look,
+    Message,
+    Predicted,
+    Promoted,
+    Requested,
+    Trained,
+    TrainingBegan,
+    TrainingFailed,
+)
 from asof.engine.replay import ENOUGH
 from asof.engine.state import State
 from asof.engine.steps.decide import RETRAIN, START, Decide
@@ -79,7 +90,8 @@ class Core:
         self._train = train
         self._batch: list[Asked] = []
         self.replies: list[Reply] = []
-        decide = Decide(system.retraining, self.labels, system.looks)
+        self._scheduled: dict[str, int] = {}
+        self._decide = decide = Decide(system.retraining, self.labels, system.looks)
         self.clock = LiveClock()
         steps: list[Step] = [decide, self._looked, self._began, self._promoted, self._answer]
         self.loop = Loop(steps, log, self.clock)
@@ -93,15 +105,12 @@ class Core:
         stored: Mapping[str, pl.DataFrame],
         moment: int,
         *,
-        start: int | None = None,
-        state: State | None = None,
-        looked: int | None = None,
+        life: Past | None = None,
         past: Before | None = None,
     ) -> None:
         """Begin as of a moment with the rows of all tables as the store keeps them.
 
-        `start` is when the life began, `state` what its messages so far amount to, `looked` the
-        moment of the last scheduled look that was taken, `past` what happened before the moment
+        `life` is what was decided so far, if anything was, `past` what happened before the moment
         (default: what the rows say).
         """
         known = before(self.system, stored, moment) if past is None else past
@@ -111,12 +120,26 @@ class Core:
         for asked in known.open:
             self.labels.expect(asked)
         self.clock.move(moment)
-        if state is not None:
-            self.loop.state = state
-        self.start = start
-        if start is not None:
-            self._schedule(start if looked is None else looked, RETRAIN)
-            self._schedule(moment if looked is None else max(looked, moment - 1), "")
+        if life is not None:
+            self._take_up(life)
+
+    def _take_up(self, life: Past) -> None:
+        """Go on where a life was left: looks that were missed are taken up late (LAW 5c)."""
+        self.loop.state = life.state
+        if life.start is None:
+            return
+        if START not in life.looked:
+            self.begin_life(life.start)
+            return
+        self.start = life.start
+        for kind in (RETRAIN, ""):
+            self._schedule(life.looked.get(kind, life.start), kind)
+        if isinstance(life.latest, Look | Trained | TrainingFailed):
+            for reply in self._decide(life.state, life.latest):  # it was cut off from its message
+                self.loop.put(reply)
+        elif life.again is not None:
+            grid = self.system.looks.microseconds
+            self.loop.put(Look(-(-life.again // grid) * grid, ""))
 
     # --- what comes in -------------------------------------------------------------------------
 
@@ -136,7 +159,15 @@ class Core:
     def ask(self, keys: Sequence[Values], moment: int) -> list[Asked | None]:
         """The requests of some keys as asked at a moment; None where a key is not known."""
         due = {one.key: one for one in self.expect_due(moment + 1) if one.fired == moment}
-        return [due.get(key) or self.requests.ask(key, moment) for key in keys]
+        return [due.get(key) or self._asked(key, moment) for key in keys]
+
+    def _asked(self, key: Values, moment: int) -> Asked | None:
+        """A request as asked at a moment; one that has not fired yet does so by it (LAW 4b)."""
+        early = not self.requests.ticking and not self.requests.has_fired(key)
+        found = self.requests.ask(key, moment)
+        if early and found is not None:
+            self.labels.expect(found)
+        return found
 
     def expect_due(self, before: int) -> list[Asked]:
         """The requests that fire before a moment: their labels are waited for."""
@@ -204,7 +235,8 @@ class Core:
             found = moments(Periodic(self.system.looks), after + 1, after + _AHEAD)
         else:
             return
-        if len(found):
+        if len(found) and int(found[0]) > self._scheduled.get(kind, ALWAYS):
+            self._scheduled[kind] = int(found[0])
             self.loop.put(Look(int(found[0]), kind))
 
     # --- steps ---------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Job:
     future: asyncio.Future[list[Answer]]
     answers: dict[int, Answer] = field(default_factory=dict[int, Answer])
 
-    def fail(self, error: AsofError) -> None:
+    def fail(self, error: Exception) -> None:
         """Tell who waits that there is no answer."""
         if not self.future.done():
             self.future.set_exception(error)
@@ -135,6 +135,13 @@ class Front:
     def turn(self) -> None:
         """Answer all that waits, as of now."""
         jobs, self._jobs = self._jobs, []
+        try:
+            self._answer_all(jobs)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told to who waits
+            for job in jobs:
+                job.fail(error)
+
+    def _answer_all(self, jobs: Sequence[Job]) -> None:
         asked: list[Asked] = []
         kept: list[tuple[Job, int]] = []
         keyed = [(job, keys) for job in jobs if (keys := self._keys_of(job)) is not None]
@@ -164,8 +171,7 @@ class Front:
         try:
             replies = self.core.answer(asked)
         except AsofError as error:
-            for job, _ in kept:
-                job.fail(error)
+            self._answer_singly(asked, kept, at, error)
             return
         first = 0
         recorded = self.recording
@@ -176,6 +182,18 @@ class Front:
             first += count
             waiting.append(job)
         self.record(replies, at, waiting)
+
+    def _answer_singly(
+        self, asked: Sequence[Asked], kept: Sequence[tuple[Job, int]], at: int, error: AsofError
+    ) -> None:
+        """Answer each job by itself: one that cannot be answered does not take the others along."""
+        if len(kept) == 1:
+            kept[0][0].fail(error)
+            return
+        first = 0
+        for job, count in kept:
+            self._answer(asked[first : first + count], [(job, count)], at)
+            first += count
 
     def record(self, replies: Sequence[Reply], at: int, jobs: Sequence[Job]) -> None:
         """Journal answers, and give them to who waits: at once, or when they are durable."""

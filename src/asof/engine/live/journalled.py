@@ -17,7 +17,6 @@ from asof.engine.messages import (
     TrainingFailed,
 )
 from asof.engine.state import State
-from asof.engine.steps.decide import RETRAIN
 from asof.stores.journal import Message as Journalled
 from asof.stores.predictions import Prediction
 
@@ -34,13 +33,17 @@ BEGAN = "life_began"
 class Past:
     """What the journal says of a life: a fold of its messages.
 
-    `ids` are the registry's by the names of the life, `looked` the last scheduled look,
-    `served` the names of the models that were promoted, with their moments, in order.
+    `ids` are the registry's by the names of the life, `looked` the last looks by what was
+    scheduled, `served` the names of the models that were promoted, with their moments, in order.
+    `latest` is the message of the loop that came last: what follows from it may be missing.
+    `again` is when a training ended for which another waited, until that was looked at.
     """
 
     state: State = field(default_factory=State)
     start: int | None = None
-    looked: int | None = None
+    looked: dict[str, int] = field(default_factory=dict[str, int])
+    latest: Message | None = None
+    again: int | None = None
     ids: dict[str, str] = field(default_factory=dict[str, str])
     served: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     decisions: list[Message] = field(default_factory=list[Message])
@@ -63,15 +66,20 @@ class Past:
 
     def decided(self, message: Message) -> None:
         """Fold one message of the loop."""
-        self.state = self.state.after(message)
-        if isinstance(message, Look):
-            if message.scheduled == RETRAIN:
-                self.looked = message.at
+        if type(message).__name__ not in DECIDED:
             return
+        self.state = self.state.after(message)
+        self.latest = message
+        if isinstance(message, Look):
+            self.looked[message.scheduled] = message.at
+            if message.scheduled == "" and self.again is not None and message.at >= self.again:
+                self.again = None
+            return
+        if isinstance(message, Trained | TrainingFailed):
+            self.again = message.at if self.state.waiting is not None else None
         if isinstance(message, Promoted):
             self.served.append((message.model, message.at))
-        if type(message).__name__ in DECIDED:
-            self.decisions.append(message)
+        self.decisions.append(message)
 
 
 def payload(message: Message, ids: Mapping[str, str]) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
 from asof.engine.live.serving import Served
 from asof.engine.messages import Message, Trained, TrainingBegan, TrainingFailed
 from asof.engine.registry import with_runtime
-from asof.errors import StoreError, UsageError
+from asof.errors import UsageError
 from asof.stores.journal import Message as Journalled
-from asof.stores.predictions import PREDICTED
 from asof.stores.store import Store
 
 Answered = tuple[str, int, int, float, str, bool]
@@ -62,7 +61,7 @@ def rerun(system: System[Any], store: Store) -> Rerun:
 
     Raises:
         UsageError: no life was lived on the store.
-        StoreError: rows of the journal are gone (they were pruned, or a file is lost).
+        StoreError: a table or a model is gone.
     """
     messages = store.journal.read()
     began = next((one for one in messages if one.kind == BEGAN), None)
@@ -101,13 +100,15 @@ class _Rerun:
         }
         self.core.begin(before, start)
         self.core.begin_life(start)
-        for one in messages:
-            if one.kind in DECIDED:
-                self._decided(one)
-            elif one.kind == PREDICTED:
-                self._answered(one.offset)
-            elif one.offset in self._rows:
-                table, rows = self._rows[one.offset]
+        decided = {one.offset: one for one in messages if one.kind in DECIDED}
+        # What was sealed and pruned is not in the journal any more; its offset is with its rows.
+        for offset in sorted({*decided, *self._rows, *self._predicted}):
+            if offset in decided:
+                self._decided(decided[offset])
+            elif offset in self._predicted:
+                self._answered(self._predicted[offset])
+            else:
+                table, rows = self._rows[offset]
                 self.core.put(table, rows)
         difference = next(
             (
@@ -136,13 +137,7 @@ class _Rerun:
             self.core.expect_due(due)
             self.core.take(due)
 
-    def _answered(self, offset: int) -> None:
-        told = self._predicted.pop(offset, None)
-        if told is None:
-            raise StoreError(
-                "Predictions of the life are gone.", found=f"message {offset} of the journal",
-                mend="A life can be run again as long as its journal is kept.",
-            )  # fmt: skip
+    def _answered(self, told: Sequence[Answered]) -> None:
         wanted = {name: fired for name, fired, *_ in told}
         fired = {one.name: one for one in self.core.expect_due(told[-1][1])}
         asked: list[Asked] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,12 +26,18 @@ from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
 from asof.engine.live.snapshot import read_before, take_snapshot
 from asof.engine.live.stream import Stream
-from asof.engine.messages import Message, Promoted, Trained, TrainingBegan, TrainingFailed
+from asof.engine.messages import Look, Message, Promoted, Trained, TrainingBegan, TrainingFailed
 from asof.engine.registry import fitted_for, with_runtime
-from asof.errors import StoreError, UsageError
+from asof.engine.steps.decide import START
+from asof.errors import AsofError, StoreError, UsageError
 from asof.stores.live import LiveJournal
 from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
+
+LOG = logging.getLogger("asof.live")
+
+_LOOK = 0.2
+"""Seconds between looks at the time and the journal: a failure lasts longer than that."""
 
 _ROW_BY_ROW = 50_000
 """So many rows after a snapshot are quicker taken one by one than all tables read anew."""
@@ -83,7 +91,8 @@ class Running:
         self._stamps = self._new_stamps()
         self._ids = self._past.ids
         self._loaded: dict[str, Served] = {}
-        self._unfit: str = ""
+        self._unfit = self._ended = ""
+        self._told_of: list[Message] = []
         self._fits: dict[str, tuple[TrainingBegan, asyncio.Task[None]]] = {}
         self._fitted = self._failed = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,7 +102,7 @@ class Running:
         self._parity = Parity(declared, store.directory, self._sealer, settings.check_every)
         self._reload = False
         self._last_seal = ""
-        self.core = Core(system, self, self, self._begin_fit)
+        self.core = self._new_core()
         self.front = Front(
             self.core, journal, self._stamps,
             queue=settings.queue, backlog=settings.backlog, ids=self._ids,
@@ -114,18 +123,15 @@ class Running:
             return RealStamps(last)
         return StreamStamps(max(last, stream), max(last, stream))
 
+    def _new_core(self) -> Core:
+        return Core(self.system, self, self, self._begin_fit)
+
     def begin(self) -> None:
         """Take up the life where the journal left it; nothing is lost that was acknowledged."""
         past, at = self._past, self._now()
         self._store.records.fix(LIVE_FROM, at)
         self._read(at)
-        for name, since in reversed(past.served):
-            try:
-                self.core.serving.promote(replace(self._serve(name), since=since))
-            except StoreError as error:
-                self._unfit = f"{error.what} {error.found}"
-                continue
-            break
+        self._take_up(past.served)
         if past.state.training is not None:
             trigger = past.state.training
             self._begin_fit(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
@@ -134,6 +140,21 @@ class Running:
         self._run(self._keep_time())
         self._run(self._keep_sealing())
 
+    def _take_up(self, served: Sequence[tuple[str, int]]) -> None:
+        """Put into service what served last, and what a run before it may still answer with."""
+        run = self.core.serving.as_of(self._now())
+        found: list[Served] = []
+        for name, since in reversed(served):
+            try:
+                found.append(replace(self._serve(name), since=since))
+            except StoreError as error:
+                self._unfit = f"{error.what} {error.found}"
+                continue
+            if since <= run:
+                break
+        for model in reversed(found):
+            self.core.serving.promote(model)
+
     def _read(self, at: int) -> None:
         """Build the state from the newest snapshot and what came since, or from all tables."""
         past = self._past
@@ -141,14 +162,12 @@ class Running:
         found = self._snapshot()
         if found is None:
             stored = {name: self._store.rows(table) for name, table in core.tables.items()}
-            core.begin(stored, at, start=past.start, state=past.state, looked=past.looked)
+            core.begin(stored, at, life=past)
             return
         core.begin(
             {name: found.frames[f"rows.{name}"] for name in core.tables},
             int(found.facts["moment"]),
-            start=past.start,
-            state=past.state,
-            looked=past.looked,
+            life=past,
             past=read_before(self.system, found.frames),
         )
         for name, table in core.tables.items():
@@ -165,8 +184,27 @@ class Running:
         return found if came <= _ROW_BY_ROW else None
 
     def _begin_life(self, at: int) -> None:
-        self._journal.append(BEGAN, self._stamps.next(), {"start": at})
+        self._note_start(at)
         self.core.begin_life(at)
+
+    def _note_start(self, at: int) -> None:
+        self._past.start = at
+        self._journal.append(BEGAN, self._stamps.next(), {"start": at})
+
+    def _rebuild(self) -> None:
+        """Build the state anew from what is durable: rows that were refused must not count."""
+        try:
+            self._journal.flush()
+        except StoreError:
+            return  # it fails again; the next look comes back to it
+        self._reload = False
+        models = self.core.serving.models
+        self.core = self.front.core = self._new_core()
+        self._read(self._stamps.next())
+        for model in models:
+            self.core.serving.promote(model)
+        for message in self._told_of:
+            self.core.finish(message)
 
     async def close(self) -> None:
         """End: what waits is answered and written, a fit is taken up at the next start."""
@@ -182,19 +220,32 @@ class Running:
     def _run(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._has_ended)
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        """What keeps time, or seals, never ends by itself: if it does, that is told."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            LOG.error("a part of the server has ended", exc_info=error)
+            self._ended = f"{type(error).__name__}: {error}"
 
     # --- what the core is given ----------------------------------------------------------------
 
     def append(self, message: Message) -> None:
         """Journal a message of the loop (the log of the core)."""
+        if isinstance(message, Look) and message.scheduled == START and self._past.start is None:
+            self._note_start(message.at)
+        if message in self._told_of:
+            self._told_of.remove(message)
         self.front.append(message)
         self._past.decided(message)
 
     def served(self, name: str, since: int) -> Served:
         """The model of a name of this life, ready to predict (the registry of the core)."""
         found = self._loaded.pop(name, None)
-        return replace(self._serve(name) if found is None else found, since=since)
+        model = replace(self._serve(name) if found is None else found, since=since)
+        self._unfit = ""  # what could not be served has a successor
+        return model
 
     def _serve(self, name: str) -> Served:
         record, runtime = with_runtime(self.system, self._store, self._ids[name])
@@ -214,9 +265,12 @@ class Running:
             if done.id is not None:
                 self._ids[began.model] = done.id
                 self._loaded[began.model] = await asyncio.to_thread(self._serve, began.model)
-        except (ChildFailed, StoreError) as error:
+        except AsofError as error:
             notes = "\n".join(getattr(error, "__notes__", []))
             done = FitDone(None, 0, 0.0, f"{error.what} {error.found}", notes)
+        except Exception as error:  # noqa: BLE001  whatever it is, the decision says it
+            told = f"{type(error).__name__}: {error}"
+            done = FitDone(None, 0, 0.0, told, "".join(traceback.format_exception(error)))
         self._fits.pop(began.model, None)
         self._told(began, done)
 
@@ -231,6 +285,7 @@ class Running:
         else:
             self._fitted += 1
             message = Trained(at, began.model, began.at, done.rows)
+        self._told_of.append(message)
         self.core.finish(message)
         if self._stream is None:
             self.front.pass_timers(self._now())
@@ -252,14 +307,15 @@ class Running:
         """Take what is decided when its time comes, asked or not."""
         while self._stream is None:
             due = self.core.next_timer
-            wait = 0.5 if due is None else min(0.5, max(0.0, (due - now()) / 1e6))
+            wait = _LOOK if due is None else min(_LOOK, max(0.0, (due - now()) / 1e6))
             await asyncio.sleep(max(wait, 0.001))
             if (due := self.core.next_timer) is not None and due <= now():
                 self.front.pass_timers(now())
             self.core.expect_due(now())
-            if self._reload and not self._journal.health.failing:
-                self._reload = False
-                self._read(self._stamps.next())
+            if self._journal.health.failing:
+                self._reload = True  # rows that came with requests may have been refused too
+            elif self._reload:
+                self._rebuild()
 
     async def _keep_sealing(self) -> None:
         """Move the journal into the tables, take snapshots, and check parity, again and again."""
@@ -369,7 +425,7 @@ class Running:
         if name is None:
             name = f"{record.metadata['name']}-{record.id[:6]}"
             self._ids[name] = record.id
-        self._by_hand(name, f"promoted by hand{f': {reason}' if reason else ''}")
+        await self._by_hand(name, f"promoted by hand{f': {reason}' if reason else ''}")
 
     async def rollback(self, reason: str) -> None:
         """Put the model that served before into service again."""
@@ -380,9 +436,10 @@ class Running:
                 found=f"models that have served: {', '.join(served) or 'none'}",
             )
         words = f"rolled back by hand from {served[-1]}{f': {reason}' if reason else ''}"
-        self._by_hand(served[-2], words)
+        await self._by_hand(served[-2], words)
 
-    def _by_hand(self, name: str, reason: str) -> None:
+    async def _by_hand(self, name: str, reason: str) -> None:
+        self._loaded[name] = await asyncio.to_thread(self._serve, name)
         at = self._stamps.next()
         self.core.finish(Promoted(at, name, reason))
         self.front.pass_timers(at)
@@ -393,8 +450,8 @@ class Running:
         """Whether requests are answered and recorded; see `Live.ready`."""
         if self.core.serving.model is None:
             return False, "no model is in service yet"
-        if self._unfit:
-            return False, self._unfit
+        if self._unfit or self._ended:
+            return False, self._unfit or self._ended
         if failing := self._journal.health.failing:
             return False, f"answers are not recorded: {failing}"
         return True, ""

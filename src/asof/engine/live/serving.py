@@ -102,7 +102,7 @@ class LiveServing:
 
     def begin(self, stored: Mapping[str, pl.DataFrame], moment: int) -> None:
         """Begin with the rows of all tables, for requests from a moment on."""
-        as_of = self._as_of(moment)
+        as_of = self.as_of(moment)
         self.features.load(stored, as_of)
         if isinstance(self._serving, BatchPredictions):
             load(self._candidates, stored[self._asked], as_of)
@@ -118,15 +118,22 @@ class LiveServing:
         self._models.append(model)
         fitted = model.runtime.fitted
         self._vectors[model.name] = vector(fitted.names, fitted.categories, self.features.names)
-        if not isinstance(self._serving, BatchPredictions):
-            self._models = self._models[-1:]
+        last = self.as_of(model.since) if isinstance(self._serving, BatchPredictions) else None
+        over = [i for i, one in enumerate(self._models) if last is None or one.since <= last]
+        self._models = self._models[over[-1] :] if over else self._models
+
+    @property
+    def models(self) -> Sequence[Served]:
+        """The models that may still answer: with batch predictions that of the last run too."""
+        return self._models
 
     @property
     def model(self) -> Served | None:
         """The model in service, if any."""
         return self._models[-1] if self._models else None
 
-    def _as_of(self, fired: int) -> int:
+    def as_of(self, fired: int) -> int:
+        """The moment of the features of a request."""
         return fired if self._refreshes is None else self._refreshes.last(fired)
 
     def answer(self, asked: Sequence[Asked]) -> list[Reply]:
@@ -141,7 +148,7 @@ class LiveServing:
                 "No model is in service yet.",
                 mend="Wait for the first training; asof status says what it waits for.",
             )
-        as_of = [self._as_of(one.fired) for one in asked]
+        as_of = [self.as_of(one.fired) for one in asked]
         rows, covered = self._rows(asked, as_of)
         told = self.features.ask(rows, as_of)
         models = [self._model_at(at) for at in as_of]

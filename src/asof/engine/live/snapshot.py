@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.evaluate import POLARS, TICK
-from asof.compute.online.features import OnlineFeatures
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Values
 from asof.compute.table import versions
@@ -25,6 +24,7 @@ from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.history import History
 from asof.engine.live.fit import Declared
+from asof.engine.live.serving import LiveServing
 from asof.stores.store import Store
 
 _FIRED, _RIPE, _OPEN = "fired", "ripe", "open"
@@ -91,33 +91,31 @@ def take_snapshot(declared: Declared, directory: Path) -> int:
 def needed(
     system: System[Any], stored: Mapping[str, pl.DataFrame], past: Before, moment: int
 ) -> list[tuple[str, pl.DataFrame]]:
-    """By table the rows that can still matter: visible ones and those that are not known yet."""
+    """By table the rows that can still matter after a moment, in the order of their taking."""
     asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
     tables = {table.name: table for table in system.tables}
-    features = OnlineFeatures(
-        system.features.columns, tables, asked.name, ticks=isinstance(system.requests, Ticks)
-    )
-    spans = {name: table.reach for name, table in features.tables.items()}
-    label = system.label
+    serving = LiveServing(system, tables)
+    since = serving.as_of(moment)  # batch features are looked up as of their last refresh
     found: list[tuple[str, pl.DataFrame]] = []
     for name, rows in stored.items():
         version = versions(tables[name], rows)
-        kept = version.visible(moment)
-        reach = spans.get(name)
-        seen = name in spans and reach is None
-        if label.joined.table.name == name:
-            seen = True  # a label may look at any of them
-        if name == asked.name and isinstance(system.requests, Ticks):
-            seen = True
-        if not seen:
-            near = version.event_time >= moment - (reach or 0) if reach else kept & False
+        kept = version.known_until >= since
+        whole = name == system.label.joined.table.name or (
+            name == asked.name and isinstance(system.requests, Ticks)
+        )
+        looking = serving.features.tables.get(name)
+        if not whole and (looking is None or looking.reach is not None):
+            near = np.zeros(len(version), dtype=np.bool_)
+            if looking is not None and looking.reach is not None:
+                near |= version.event_time >= since - looking.reach
             if name == asked.name:
-                near |= _open(version.frame, tables[name].keys, past)
+                near |= _open(version.frame, asked.keys, past)
             kept &= near
         places = np.zeros(rows.height, dtype=np.bool_)
         places[version.taken[kept]] = True
-        coming = (rows[AVAILABLE] >= moment).to_numpy()
-        found.append((name, rows.filter(pl.Series(places | coming))))
+        # A withdrawal is no version: it ends one that may be kept.
+        places |= (rows[AVAILABLE] >= since).to_numpy()
+        found.append((name, rows.filter(pl.Series(places))))
     return found
 
 
@@ -128,6 +126,7 @@ def _open(frame: pl.DataFrame, keys: tuple[str, ...], past: Before) -> NDArray[n
 
 
 def framed(system: System[Any], past: Before) -> dict[str, pl.DataFrame]:
+    """What happened before, as a snapshot keeps it; see `read_before`."""
     asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
     kinds = {spec.name: spec for spec in asked.row.columns_}
     schema = {name: POLARS.get(kinds[name].type, pl.Int64()) for name in kinds}

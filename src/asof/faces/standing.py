@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,10 +23,16 @@ from asof.study.report import numbers
 _LAST = 5
 
 
+def _place(found: Project) -> Path:
+    """The stores that are meant: those of a rehearsal where only that one runs."""
+    rehearses = running(found.rehearsal) is not None and running(found.store) is None
+    return found.rehearsal if rehearses else found.store
+
+
 def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) -> None:
     """Put a model into service by hand."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(_place(found)) as store:
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
@@ -40,7 +47,7 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
 def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
     """Put the model before into service again, by hand."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(_place(found)) as store:
         server = running(store.directory)
         if server is not None:
             ask(server, "/v1/rollback", {"reason": reason or "by hand"})
@@ -53,12 +60,13 @@ def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
 def show_status(reference: str, *, as_json: bool) -> None:
     """Tell how a system stands, as its server or its stores say."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(_place(found)) as store:
         server = running(store.directory)
         told = _status(found, store)
     if server is not None:
         note = {"pid": server.pid, "host": server.host, "address": server.address}
-        told = {**told, "server": {**note, **ask(server, "/v1/status")}}
+        decided = ask(server, f"/v1/decisions?last={_LAST}")
+        told = {**told, "server": {**note, **ask(server, "/v1/status"), **decided}}
     if as_json:
         print_json(told)
         return
@@ -111,6 +119,8 @@ def _lines(told: Mapping[str, Any], zone: str) -> list[str]:
             f"A server runs: {server['address']}, process {server['pid']} on {server['host']}, "
             f"{ready}."
         )
+    if server is not None:
+        return lines + _running(server, zone)
     if served is None:
         lines.append("No model is in service: asof backtest trains and promotes them.")
     else:
@@ -124,6 +134,48 @@ def _lines(told: Mapping[str, Any], zone: str) -> list[str]:
         rows = numbers.many(table["rows"], "row")
         lines.append(f"  {name:<16} {rows} of {numbers.many(table['loads'], 'load')}{apart}")
     return lines
+
+
+def _running(server: Mapping[str, Any], zone: str) -> list[str]:
+    """What a running server says of itself, in words."""
+    clock = "a rehearsal's stream" if server["clock"] == "stream" else "the real clock"
+    lines = [f"It is {_moment(server['now'], zone)} by {clock}."]
+    if server["model"] is None:
+        lines.append("No model is in service yet.")
+    else:
+        since = _moment(server["model_since"], zone)
+        lines.append(f"{server['model_name']} ({server['model']}) is in service since {since}.")
+    counts, outlook = server["counts"], server["outlook"]
+    lines.append(
+        f"{numbers.many(counts['rows'], 'row')} taken in, {counts['quarantined']:,} of them to "
+        f"quarantine; {numbers.many(counts['answers'], 'request')} answered."
+    )
+    if outlook["value"] is not None:
+        lines.append(
+            f"{outlook['metric']} {outlook['value']:.4f} over the last "
+            f"{numbers.many(outlook['answers'], 'answer')} whose label is known."
+        )
+    parity = server["parity"]
+    if parity["checked"]:
+        lines.append(
+            f"{numbers.many(parity['checked'], 'answer')} computed again in batch, "
+            f"{parity['differing']:,} of them different."
+        )
+    lines += [f"  {_decision(each, zone)}" for each in server.get("decisions", [])]
+    return lines
+
+
+_DECIDED = {
+    "TrainingBegan": "training of {model} began: {reason}",
+    "Trained": "{model} is trained on {rows:,} rows",
+    "TrainingFailed": "{model} could not be trained: {reason}",
+    "Promoted": "{model} serves: {reason}",
+    "Deferred": "a training waits: {reason}",
+}
+
+
+def _decision(told: Mapping[str, Any], zone: str) -> str:
+    return f"{_moment(told['moment'], zone)}  {_DECIDED[told['kind']].format(**told)}"
 
 
 def _moment(told: str, zone: str) -> str:

@@ -74,11 +74,15 @@ def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     columns = [spec.name for spec in table.row.columns_]
     time = time_of(table.row)
     kept = {name: stored[name] for name in columns}  # `select` would copy what lies in pieces
-    known_from = stored[AVAILABLE].to_numpy()
     event_time = np.zeros(stored.height, dtype=np.int64)
+    at_once = False
     if time is not None:
+        told = kept[time].cast(pl.Int64)
+        at_once = (told == stored[AVAILABLE]).all()
         kept[time] = kept[time].rechunk()  # one piece, which the kernel sees as well
         event_time = kept[time].cast(pl.Int64).to_numpy()
+    # What is known as it happens has one array for both.
+    known_from = event_time if at_once else stored[AVAILABLE].to_numpy()
     frame = pl.DataFrame(kept)
     until = _until(table, stored, columns)
     taken = np.arange(stored.height, dtype=np.int32)

@@ -20,7 +20,7 @@ from asof.compute.window.contract import (
     Wanted,
 )
 from asof.compute.window.grouping import count_groups, in_order, one_lag, place_groups
-from asof.compute.window.near import bring_near
+from asof.compute.window.near import bring_near, origins
 from asof.compute.window.prefix import new_prefix
 from asof.compute.window.shape import check_wanted, new_state, of_span, plan_columns
 from asof.errors import UsageError
@@ -78,10 +78,7 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
         _sealed(rows.codes),
         _sealed(NOTHING if questions.own is None or rows.key is None else rows.key),
     )
-    near = bring_near(source, row_group, _starts(sizes), asked > 0)
-    if near is not None:
-        source, row_group = near.source, near.group
-    row_order, row_starts = _grouped(row_group, UNTURNED, sizes, asked > 0)
+    source, row_order, row_starts, places = _prepared(source, row_group, sizes, asked > 0)
     answer_groups(
         source,
         row_order,
@@ -95,9 +92,9 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
         counts,
         floats,
     )
-    if near is not None and edges:
+    if places is not None and edges:
         found = counts[:, -edges:, : len(question_order)]
-        found[:] = np.where(found < 0, NULL, near.origins()[found])
+        found[:] = np.where(found < 0, NULL, origins(places, len(row_order))[found])
     return Answers(
         matched=group >= 0,
         spans=tuple(
@@ -154,6 +151,19 @@ def _grouped(
     order = np.empty(int(starts[-1]), dtype=np.int32)
     place_groups(group, turn, np.where(kept, starts[:-1], -1), order)
     return order, starts
+
+
+def _prepared(
+    source: Source, group: Codes, sizes: Moments, kept: npt.NDArray[np.bool_]
+) -> tuple[Source, Codes, Moments, Codes | None]:
+    """The rows, their numbers group by group, where each group begins, and where rows were moved.
+
+    Long tables are rearranged first, so that the rows of a group are near each other.
+    """
+    near = bring_near(source, group, _starts(sizes), kept)
+    if near is None:
+        return source, *_grouped(group, UNTURNED, sizes, kept), None
+    return near.source, *_grouped(near.group, UNTURNED, sizes, kept), near.places
 
 
 def _starts(sizes: Moments) -> Moments:

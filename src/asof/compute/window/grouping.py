@@ -75,6 +75,18 @@ def in_order(moments: Moments) -> bool:
     return falls == 0
 
 
+@compiled(I8, READ_I8S, READ_I8S)
+def ties_of(event_time: Moments, known_from: Moments) -> int:
+    """How many rows have the two times of the one before; -1 where they do not stand by them."""
+    ties = 0
+    falls = 0
+    for i in range(1, event_time.shape[0]):
+        same = event_time[i] == event_time[i - 1]
+        falls += event_time[i] < event_time[i - 1] or (same and known_from[i] < known_from[i - 1])
+        ties += same and known_from[i] == known_from[i - 1]
+    return ties if falls == 0 else -1
+
+
 @compiled(U1, READ_I8S, READ_I8S)
 def one_lag(event_time: Moments, known_from: Moments) -> bool:
     """Whether all rows become known equally long after their event."""

@@ -31,10 +31,10 @@ class Near(NamedTuple):
     places: Codes
     """int32[n], where each row went; -1 for those of other groups."""
 
-    def origins(self) -> Codes:
-        """int32, which row each of these was."""
-        numbers = np.arange(len(self.places), dtype=np.int32)
-        return _moved(numbers, self.places, len(self.group))
+
+def origins(places: Codes, many: int) -> Codes:
+    """int32[many], which row each of the moved ones was."""
+    return _moved(np.arange(len(places), dtype=np.int32), places, many)
 
 
 def bring_near(

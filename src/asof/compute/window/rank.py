@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asof.compute.window.contract import Moments
-from asof.compute.window.grouping import in_order
+from asof.compute.window.grouping import in_order, ties_of
 
 Ties = Callable[[Moments], Sequence[npt.NDArray[Any]]]
 
@@ -33,7 +33,10 @@ def rank_order(
     [2, 1, 0]
     """
     order: Moments | None = None
-    if not _stands(event_time, known_from):
+    standing = ties_of(np.ascontiguousarray(event_time), np.ascontiguousarray(known_from))
+    if standing == 0:
+        return None
+    if standing < 0:
         if in_order(known_from):
             order = np.argsort(event_time, kind="stable")
         else:
@@ -56,14 +59,6 @@ def rank_order(
         order = np.arange(len(event_time), dtype=np.int64)
     order[places] = rows[np.lexsort(within)]
     return order
-
-
-def _stands(event_time: Moments, known_from: Moments) -> bool:
-    """Whether rows stand in the order of their two times already."""
-    if not in_order(event_time):
-        return False
-    same = event_time[1:] == event_time[:-1]
-    return not bool((same & (known_from[1:] < known_from[:-1])).any())
 
 
 def _meet(group: npt.NDArray[Any], times: tuple[Moments, Moments]) -> bool:

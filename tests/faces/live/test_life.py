@@ -1,0 +1,135 @@
+"""A life by the real clock: rows in, answers out, labels, a new model, and the end of it."""
+
+from __future__ import annotations
+
+import threading
+from http.client import HTTPException
+
+import numpy as np
+from parcels_up import Client, delivery, parcel, serving, until, write
+
+from asof.compute.estimator import predict
+from asof.compute.matrix import Matrix
+from asof.engine.live.rerun import rerun
+from asof.engine.registry import fitted_for
+from asof.faces.project import system_of
+from asof.stores.store import Store
+
+
+class Load(threading.Thread):
+    """Sends parcels, asks about them, and reports their deliveries, until it is told to stop."""
+
+    def __init__(self, port, first):
+        super().__init__()
+        self.client, self.number, self.stop = Client(port), first, threading.Event()
+        self.answers, self.taken, self.odd = {}, set(), []
+
+    def run(self):
+        while not self.stop.is_set():
+            self.number += 1
+            try:
+                self.one(self.number)
+            except (OSError, HTTPException) as error:  # the server is gone
+                self.odd.append(error)
+                return
+
+    def one(self, n):
+        first, second = parcel(n), parcel(n + 500_000)
+        reply = self.client.predict(first, second, query="?explain=features")
+        if reply.status != 200:
+            self.odd.append(reply)
+            return
+        self.answers |= {int(one["request"]): one for one in reply.json()["answers"]}
+        reply = self.client.send("delivery", [delivery(n)], key=f"d{n}")
+        if reply.status != 201:
+            self.odd.append(reply)
+            return
+        self.taken.add(n)
+
+
+def test_a_model_takes_over_and_a_stop_loses_nothing(begin, tmp_path):
+    write(tmp_path, retraining="asof.after(labels=40)")
+    up = begin("--seal-every", "2", "--check-every", "3")
+    first = serving(up)
+    assert first["model_name"] == "m1"
+    loads = [Load(up.port, 1_000_000 * (i + 1)) for i in range(3)]
+    for load in loads:
+        load.start()
+    told = until(lambda: (now := up.client.status())["model_name"] == "m3" and now)
+    until(lambda: up.client.status()["parity"]["checked"] > 20)
+    assert [load.odd for load in loads] == [[], [], []], "no request was dropped"
+    assert told["outlook"]["answers"] > 0
+    decided = up.client.decisions()
+    promoted = [(one["moment"], one["id"]) for one in decided if one["kind"] == "Promoted"]
+    reasons = [one["reason"] for one in decided if one["kind"] == "TrainingBegan"]
+    assert reasons[0] == "the life starts"
+    assert all("new labels, 40 asked for" in reason for reason in reasons[1:])
+    parity = up.client.status()["parity"]
+    assert (parity["differing"], parity["failed"]) == (0, "")
+    assert up.client.status()["sealing"] == ""
+
+    assert up.stop() == 0, "under load"
+    for load in loads:
+        load.stop.set()
+        load.join()
+    odd = [one for load in loads for one in load.odd]
+    assert all(isinstance(one, OSError | HTTPException) or one.status == 503 for one in odd)
+    system = system_of(str(tmp_path / "system.py"))
+    with Store(up.store) as store:
+        taken = set().union(*(load.taken for load in loads))
+        deliveries = store.rows(system.label.joined.table)["parcel_id"].to_list()
+        assert taken <= {n for n in deliveries if n > 0}
+        assert len(deliveries) == len(set(deliveries))
+        answers = {n: one for load in loads for n, one in load.answers.items()}
+        recorded = store.predictions()
+        assert {str(n) for n in answers} <= set(recorded["request"].to_list())
+        answered_by_the_model_of_the_moment(answers.values(), promoted)
+        predicted_by_the_model_that_is_named(system, store, list(answers.values()))
+        again = rerun(system, store)
+    assert again.equal, again.first_difference
+    assert again.answers == recorded.height
+
+
+def answered_by_the_model_of_the_moment(answers, promoted):
+    for one in answers:
+        since = [model for moment, model in promoted if moment <= one["at"]]
+        if since and one["at"] <= promoted[-1][0]:
+            assert one["version"] == since[-1]
+    for first, second in zip(answers, list(answers)[1:], strict=False):
+        if first["at"] == second["at"]:
+            assert first["version"] == second["version"], "one turn, one model"
+
+
+def predicted_by_the_model_that_is_named(system, store, answers):
+    for identity in {one["version"] for one in answers}:
+        fitted, _ = fitted_for(system, store, identity)
+        mine = [one for one in answers if one["version"] == identity]
+        values = np.array([[one["features"][name] for name in fitted.names] for one in mine])
+        again = predict(fitted, Matrix(fitted.names, values, fitted.categories))
+        assert np.abs(again - [one["prediction"] for one in mine]).max() <= 1e-9
+
+
+def test_a_second_server_names_the_first(begin):
+    up = begin()
+    other = begin(wait=False, folder=up.folder)
+    assert other.process.wait(120) == 3
+    said = other.said()
+    assert "Another server runs on this store." in said
+    assert f"process {up.process.pid} on " in said
+    assert "Traceback" not in said
+    assert up.client.get("/v2/health/live").status == 200
+
+
+def test_what_came_over_the_doors_is_there_once_under_its_key(begin):
+    up = begin()
+    rows = [delivery(n) for n in range(3)]
+    first = up.client.send("delivery", rows, key="a")
+    again = up.client.send("delivery", rows, key="a")
+    assert (first.status, again.status) == (201, 200)
+    assert again.json() == first.json() | {"repeated": True}
+    up.kill()
+    up = begin(folder=up.folder)
+    assert up.client.send("delivery", rows, key="a").json()["repeated"]
+    with Store(up.store) as store:
+        system = system_of(str(up.folder / "system.py"))
+        assert store.rows(system.label.joined.table).height == 300 + 3

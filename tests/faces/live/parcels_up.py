@@ -244,14 +244,13 @@ def start(
     folder: Path,
     *options: str,
     wait: bool = True,
-    before: Sequence[str] = (),
     logs: Path | None = None,
     **more: str,
 ) -> Up:
     """Start `asof up`, and wait until its port is open; `more` goes into the environment."""
     port = free_port()
     log = (logs or folder) / f"log-{port}"
-    line = [*before, sys.executable, "-m", "asof", "up", "system.py", "--port", str(port)]
+    line = [sys.executable, "-m", "asof", "up", "system.py", "--port", str(port)]
     with log.open("w") as told:
         process = subprocess.Popen(
             [*line, *options], cwd=folder, stdout=told, stderr=told, text=True,

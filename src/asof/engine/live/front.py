@@ -283,7 +283,7 @@ class Front:
         values = came.good[0].values
         key = tuple([values[i] for i in self._key_places])
         if self.core.requests.table.row(key) != values:
-            self.apply(table.name, came)
+            self.apply(table.name, came, handed_in=True)
         return key
 
     def _bare_key(self, row: Row) -> Values:
@@ -342,12 +342,16 @@ class Front:
         came: Came,
         *,
         key: str | None = None,
+        handed_in: bool = False,
         on_durable: Callable[[BaseException | None], None] | None = None,
     ) -> int:
-        """Journal the rows of a message and let them count; the message's offset."""
+        """Journal the rows of a message and let them count; the message's offset.
+
+        A row that is handed in with a question is known now, by whatever clock its times are.
+        """
         stamp = self._stamps.next()
         accepted = self._stamps.accepted
-        known = [max(good.available, accepted) for good in came.good]
+        known = [accepted if handed_in else max(good.available, accepted) for good in came.good]
         content = encode(
             [
                 (*good.values, at, good.available if good.available < at else None, good.withdrawn)

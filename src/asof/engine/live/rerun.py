@@ -144,10 +144,10 @@ class _Rerun:
         for name, at in wanted.items():
             one = fired.get(name)
             if one is None or one.fired != at:
-                one = self.core.ask([self.core.requests.named(name)], at)[0]
+                one = self._asked(name, at)
             if one is not None:
                 asked.append(one)
-        for reply in self.core.answer(asked):
+        for reply in self.core.answer(asked) if asked else ():
             self._now.say(
                 [
                     reply.asked.name, reply.asked.fired, reply.as_of, reply.prediction.hex(),
@@ -157,6 +157,14 @@ class _Rerun:
         for name, at, as_of, prediction, model, fallback in told:
             self._then.say([name, at, as_of, prediction.hex(), model, fallback])
         self._answers += len(told)
+
+    def _asked(self, name: str, at: int) -> Asked | None:
+        """A request as asked at a moment; None where its row is not known: a full disk took it."""
+        try:
+            key = self.core.requests.named(name)
+        except KeyError:
+            return None
+        return self.core.ask([key], at)[0]
 
 
 def _ignored(_: TrainingBegan) -> None:

@@ -448,10 +448,10 @@ class Running:
 
     def ready(self) -> tuple[bool, str]:
         """Whether requests are answered and recorded; see `Live.ready`."""
-        if self.core.serving.model is None:
-            return False, "no model is in service yet"
         if self._unfit or self._ended:
             return False, self._unfit or self._ended
+        if self.core.serving.model is None:
+            return False, "no model is in service yet"
         if failing := self._journal.health.failing:
             return False, f"answers are not recorded: {failing}"
         return True, ""

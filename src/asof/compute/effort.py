@@ -21,7 +21,7 @@ SIDE_BY_SIDE: frozenset[Kind] = frozenset({"fit", "predict"})
 """Kinds of which several units run at once."""
 
 USUAL: Mapping[Kind, float] = {
-    "fit": 2.8e-7, "predict": 4e-6, "answer": 5e-6, "features": 9e-8, "figures": 2.5e-10,
+    "fit": 2.8e-7, "predict": 4e-6, "answer": 5e-6, "features": 9e-8, "figures": 4.5e-6,
 }  # fmt: skip
 """CPU seconds that a unit of size 1 usually takes, until some of its kind have been measured."""
 
@@ -37,7 +37,7 @@ class Unit:
     """A piece of work and its size, a count that its cost is proportional to.
 
     A fit has rows times trees, predictions and answers rows, features rows times columns, figures
-    resamples times rows.
+    the cells of what they are made from.
     """
 
     kind: Kind

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from asof.compute.effort import SIDE_BY_SIDE, Effort, Spent, Unit, left, share
+from asof.compute.effort import SIDE_BY_SIDE, USUAL, Effort, Kind, Spent, Unit, left, share
 from asof.engine.clock import CpuMeter, elapsed
 
 
@@ -28,7 +28,7 @@ class Standing:
 
 
 Progress = Callable[[Standing], None]
-"""Called whenever a piece of work is done, from the thread that did it, one call at a time."""
+"""Called when work is planned or done, from the thread that did it, one call at a time."""
 
 
 class Work:
@@ -56,6 +56,7 @@ class Work:
         """Say what a part of the work will be; nothing where it turned out to be over."""
         with self._lock:
             self._ahead[part] = Counter(units)
+        self.tell()
 
     @contextmanager
     def doing(self, unit: Unit) -> Generator[CpuMeter]:
@@ -95,6 +96,19 @@ class Work:
         with self._lock:
             self._made.add(fit)
         self.tell()
+
+    def fits(self) -> tuple[int, int]:
+        """How many fits were made and kept, and how many of those asked for were there before."""
+        with self._lock:
+            return len(self._made), len(self._reused)
+
+    def seconds(self) -> Mapping[Kind, float]:
+        """CPU seconds by kind of work, 0 for what was not done."""
+        found: dict[Kind, float] = dict.fromkeys(USUAL, 0.0)
+        with self._lock:
+            for spent in self._done:
+                found[spent.unit.kind] += spent.seconds
+        return found
 
     def tell(self) -> None:
         """Tell where the work stands."""

@@ -54,7 +54,7 @@ class Line(ABC):
         self._quiet = quiet or stderr is None or stderr.closed
         self._live = stderr is not None and not stderr.closed and stderr.isatty()
         self._begun, self._pace, self._lock = elapsed(), Pace(seconds=BEAT), Lock()
-        self._over = Event()
+        self._over, self._ended = Event(), False
         self._thread = Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
@@ -96,7 +96,8 @@ class Line(ABC):
     def _due(self, part: float | None, passed: float) -> bool:
         if part is None:  # nothing is done yet: only time makes a line due
             return passed >= BEAT and self._pace.due(0.0, passed)
-        return self._pace.due(part, passed)
+        ended, self._ended = self._ended, part >= 1
+        return self._pace.due(part, passed) or (self._ended and not ended)
 
 
 class ProgressLine(Line):

@@ -166,6 +166,14 @@ def test_what_is_not_known_yet_is_named(stranger):
     assert young > len(facts["slots"]) / 2
     (page,) = stranger.folder.glob("runs/*/report.html")
     assert f"{young} of {len(facts['slots'])} weeks are not final" in page.read_text("utf-8")
+    final = [slot for slot in facts["slots"] if slot["final"]]
+    assert len(final) == len(facts["slots"]) - young
+    assert all(slot["open"] == 0 for slot in final)
+    figures = [each["total"] for each in facts["series"]]
+    assert {each["n"] for each in figures} == {sum(slot["scored"] for slot in final)}
+    assert {each["difference"]["n"] for each in facts["series"][1:]} == {figures[0]["n"]}
+    assert figures[0]["n"] < sum(slot["scored"] for slot in facts["slots"])
+    assert "the figures over the life leave them out" in page.read_text("utf-8")
     assert "Lisbon" in stranger.said
     assert facts["series"][0]["total"]["value"] < facts["series"][2]["total"]["value"]
     assert stranger.reproduces_every_model() == facts["cost"]["fits"] == 11

@@ -242,6 +242,11 @@ def _why_not(drawn: Floats, *, same: bool) -> str:
     return ""
 
 
+def resampled(drawn: Floats, value: float, days: int, blocks: Blocks) -> tuple[float, float]:
+    """Low and high end around a value from its resamples, made of `blocks` of so many days."""
+    return _ends(drawn, value, _stretch(days / blocks.length, blocks.shortfall))
+
+
 def _series(statistic: Statistic, days: int) -> Floats:
     """What each day says of the figure, float64[days]: its jackknife pseudo-values.
 

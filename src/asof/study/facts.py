@@ -14,6 +14,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
+from asof.compute.interval import Estimate
+from asof.compute.metric import Metric
 from asof.declare.metrics import Task
 
 Evidence = str | int | float | bool | None
@@ -37,6 +39,11 @@ class Figure:
     def missing(cls, why: str, n: int = 0) -> Figure:
         """No figure, in words."""
         return cls(None, None, None, n, why)
+
+    @classmethod
+    def of(cls, found: Estimate) -> Figure:
+        """What was estimated."""
+        return cls(found.value, found.low, found.high, found.n, found.why)
 
     @property
     def shown(self) -> bool:
@@ -200,6 +207,12 @@ class MetricFact:
     bounded: bool
     task: Task
 
+    @classmethod
+    def of(cls, found: Metric) -> MetricFact:
+        """The facts of a metric."""
+        bounded = found.unit == "probability scale"
+        return cls(found.name, found.words, found.lower_is_better, bounded, found.task)
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -218,6 +231,11 @@ class MethodFact:
     draws: int
     seed: int
     block: str
+
+    @classmethod
+    def of(cls, draws: int, length: float, seed: int = 0) -> MethodFact:
+        """So many resamples of blocks of so many days."""
+        return cls(draws, seed, "1 day" if length <= 1 else f"{length:.1f} days")
 
 
 @dataclass(frozen=True, slots=True)

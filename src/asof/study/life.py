@@ -28,6 +28,7 @@ from asof.engine.messages import Promoted
 from asof.engine.replay import Replayed
 from asof.stores.loads import Load
 from asof.stores.store import Store
+from asof.study.counted import counted
 from asof.study.decisions import decisions
 from asof.study.facts import (
     CostFact,
@@ -56,13 +57,17 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Judged:
-    """The requests of a life that are judged: scored ones, with day and slot, life order."""
+    """The requests of a life that are judged: scored ones, with day and slot, life order.
+
+    `counts` are those that the figures over the life rest on.
+    """
 
     metric: Metric
     rows: Ints
     value: Floats
     day: Ints
     slot: Ints
+    counts: NDArray[np.bool_]
     periods: Periods
     draws: int
 
@@ -70,6 +75,27 @@ class Judged:
     def slots(self) -> int:
         """How many slots the life has."""
         return len(self.periods.edges) - 1
+
+    def whole(self, predictions: Floats) -> Estimate:
+        """The metric over the life, on what counts."""
+        y, p, day = self._counting(predictions)
+        found = estimate(self.metric, y, p, day, draws=self.draws)
+        if len(self.rows) and not len(y):
+            return replace(found, why=f"no {self.periods.words} is final yet")
+        return found
+
+    def against(self, served: Floats, predictions: Floats) -> Estimate:
+        """The paired difference of other predictions from those served, on what counts."""
+        y, q, day = self._counting(predictions)
+        _, p, _ = self._counting(served)
+        return paired(self.metric, y, p, q, day, draws=self.draws)
+
+    def _counting(self, predictions: Floats) -> tuple[Floats, Floats, Ints]:
+        return (
+            self.value[self.counts],
+            predictions[self.rows][self.counts],
+            self.day[self.counts],
+        )
 
 
 def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int = DRAWS) -> Life:
@@ -79,9 +105,7 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
     fired = history.requests.fired[life.first : life.last]
     over = periods(life.start, int(fired[-1]), zone)
     judged = _judged(life, over, zone, draws)
-    whole = estimate(
-        judged.metric, judged.value, life.predictions[judged.rows], judged.day, draws=draws
-    )
+    whole = judged.whole(life.predictions)
     if not len(judged.rows) and (life.models[life.first : life.last] < 0).all():
         whole = replace(whole, why="no model answered a request")
     served = _series(judged, "served", "served model", "served", life.predictions, whole)
@@ -92,9 +116,7 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
             each.label,
             each.kind,
             each.predictions,
-            estimate(
-                judged.metric, judged.value, each.predictions[judged.rows], judged.day, draws=draws
-            ),
+            judged.whole(each.predictions),
             life.predictions,
         )
         for each in yardsticks(life)
@@ -104,7 +126,7 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         system=system.name,
         fingerprint=system.fingerprint,
         question=question,
-        metric=_metric(judged.metric),
+        metric=MetricFact.of(judged.metric),
         zone=zone,
         start=life.start,
         end=int(fired[-1]) + 1,
@@ -122,7 +144,7 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         serving=serving_words(system.serving),
         retraining=retraining_words(system.retraining, system.train),
         coverage=_coverage(life),
-        method=MethodFact(draws=whole.draws or draws, seed=0, block=_days(whole.block_length)),
+        method=MethodFact.of(whole.draws or draws, whole.block_length),
         notes=(*_notes(system), *_late_outcomes(life)),
     )
 
@@ -145,6 +167,7 @@ def _judged(life: Replayed, over: Periods, zone: str, draws: int) -> Judged:
         outcomes.value[rows],
         civil_days(fired, zone),
         slots(fired, over.edges),
+        counted(life.history, life.start, _as_of(life))[rows],
         over,
         draws,
     )
@@ -163,24 +186,9 @@ def _series(
     y, p = judged.value, predictions[judged.rows]
     difference = None
     if served is not None:
-        q = served[judged.rows]
-        difference = _figure(paired(judged.metric, y, q, p, judged.day, draws=judged.draws))
+        difference = Figure.of(judged.against(served, predictions))
     each = by_slot(judged.metric, y, p, judged.day, judged.slot, judged.slots, draws=judged.draws)
-    return Series(name, label, kind, _figure(whole), difference, tuple(map(_figure, each)))
-
-
-def _days(length: float) -> str:
-    """The length of the resampled blocks of days, in words."""
-    return "1 day" if length <= 1 else f"{length:.1f} days"
-
-
-def _figure(found: Estimate) -> Figure:
-    return Figure(found.value, found.low, found.high, found.n, found.why)
-
-
-def _metric(found: Metric) -> MetricFact:
-    bounded = found.unit == "probability scale"
-    return MetricFact(found.name, found.words, found.lower_is_better, bounded, found.task)
+    return Series(name, label, kind, Figure.of(whole), difference, tuple(map(Figure.of, each)))
 
 
 def _slots(life: Replayed, judged: Judged) -> tuple[Slot, ...]:

@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
+from accessible import inaccessible
 from test_browser import CHROMIUM, faults, opened, playwright
 
 from asof.study.compare import page, words
@@ -199,10 +201,11 @@ def test_texts_have_room(name: str, facts: Comparison, tmp_path: Path) -> None:
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = opened(browser, path, 1280, "light")
-        for width, theme in ((1280, "light"), (768, "dark"), (360, "light")):
+        for width, theme in product((1280, 768, 360), ("light", "dark")):
             tab.set_viewport_size({"width": width, "height": 900})
             tab.emulate_media(color_scheme=theme)
             assert faults(tab, width, "screen") == {}, (width, theme)
+            assert inaccessible(tab) == [], (width, theme)
         assert tab.asked == [path.as_uri()]
         browser.close()
 

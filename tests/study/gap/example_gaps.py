@@ -8,9 +8,11 @@ from dataclasses import replace
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.gap.facts import (
     DiagnosisFact,
+    DivisionFact,
     DriverFact,
     GapCost,
     GapFacts,
+    SliceFact,
     StageFact,
 )
 from asof.units import DAY, HOUR
@@ -160,6 +162,27 @@ def few_days() -> GapFacts:
     )  # fmt: skip
 
 
+def divided() -> GapFacts:
+    """The periods overlap, and slices carry more than their share."""
+    made = auc()
+    n = 16_000
+    division = DivisionFact(
+        "log loss", Figure(0.0412, 0.0301, 0.0523, n), Figure(0.0301, 0.0198, 0.0404, n),
+        Figure(0.0111, 0.0012, 0.0210, n), 38.2, 120.4, n,
+    )  # fmt: skip
+    diagnosis = replace(
+        made.diagnosis, verdict="overlap", auc=Figure(0.71, 0.64, 0.78, n), effective_days=31.5,
+        division=division,
+    )  # fmt: skip
+    slices = (
+        SliceFact("origin", "EWR", None, None, 0.36, 0.05, Figure(0.018, 0.011, 0.025, 99_841)),
+        SliceFact("wx_wind", None, 12.65, None, 0.25, 0.03, Figure(0.0075, 0.001, 0.014, 69_334)),
+    )
+    return replace(
+        made, diagnosis=diagnosis, slices=slices, slices_seen=214, slices_loss="log loss"
+    )
+
+
 def one_class() -> GapFacts:
     """Nothing can be said."""
     why = "all 300 outcomes are no"
@@ -181,6 +204,6 @@ GAPS: dict[str, Callable[[], GapFacts]] = {
     made.__name__: made
     for made in (
         skewed, better, auc, quantity, unshown, noisy, same, quick, holes, no_notebook, few_days,
-        one_class,
+        divided, one_class,
     )
 }  # fmt: skip

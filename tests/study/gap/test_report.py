@@ -39,6 +39,7 @@ def test_titles_say_what_came_out():
         "quantity": "The notebook promised a mean absolute error of 412; production gets 442",
         "unshown": "No difference is shown between notebook, .460, and production, .460",
         "noisy": "No difference is shown between notebook, .460, and production, .460",
+        "divided": "The notebook promised an AUC of .810; production gets .760",
         "holes": "The notebook promised a log loss of .424; production gets .478",
         "no_notebook": "flight-delay has no gap to show because 3 of its 50 fits failed: "
         "ValueError: no",

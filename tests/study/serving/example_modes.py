@@ -290,10 +290,21 @@ def dear() -> ServingFacts:
     return replace(found, modes=modes, part=0.3334, days=102)
 
 
+def hybrid() -> ServingFacts:
+    """Predictions that do not know every request, and the same with online answers to the rest."""
+    found = usual()
+    both = mode(
+        "hybrid nightly", "hybrid", DAY, 0.5033, 0.0425, 0.0069, made=301_222, used=280_001,
+        waste=1 - 280_001 / 301_222, why_no_waste="", age_half=11 * HOUR, kept=0.0185,
+    )  # fmt: skip
+    return replace(found, modes=(*found.modes[:5], both, found.modes[5]))
+
+
 STUDIES: dict[str, Callable[[], ServingFacts]] = {
     each.__name__: each
     for each in (
         usual, nothing_shown, wide_intervals, no_model_shown, better, higher_is_better, regression,
         too_few_days, one_class, few_rows, failed_mode, declared_worse, budget, no_budget, dear,
+        hybrid,
     )
 }  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import example_modes
 import pytest
+from accessible import inaccessible
 from test_browser import CHROMIUM, faults, opened, playwright
 
 from asof.study.report import told
@@ -125,5 +126,6 @@ def test_texts_have_room(name: str, tmp_path: Path):
             tab.emulate_media(color_scheme=theme)
             found = {name: value for name, value in faults(tab, width, "screen").items() if value}
             assert found == {}, (width, theme)
+            assert inaccessible(tab) == [], (width, theme)
         assert tab.asked == [path.as_uri()]
         browser.close()

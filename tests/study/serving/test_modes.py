@@ -21,9 +21,9 @@ def test_online_features_predictions_and_the_mistake():
     found = modes(system, "1h,6h,nightly", "nightly", "UTC")
     assert names(found) == [
         "online", "features 1h", "features 6h", "features nightly", "predictions nightly",
-        "features nightly, trained fresh",
+        "hybrid nightly", "features nightly, trained fresh",
     ]  # fmt: skip
-    assert [each.declared for each in found] == [True, *[False] * 5]
+    assert [each.declared for each in found] == [True, *[False] * 6]
     assert found[-1].serving.trained == "fresh"
     assert found[1].serving == asof.batch_features(hours(1))
 
@@ -40,6 +40,17 @@ def test_the_declared_mode_is_marked_where_it_is_among_them_and_added_where_not(
     assert [(each.name, each.kind) for each in found] == [
         ("online", "online"), ("features 6h", "features"), ("declared", "skewed")
     ]  # fmt: skip
+
+
+def test_a_hybrid_goes_with_each_way_to_predict_beforehand():
+    far = asof.batch_predictions(hours(12), ahead=days(3))
+    found = modes(system.but(serving=far), "", "1d", "UTC")
+    hybrids = [each for each in found if each.kind == "hybrid"]
+    assert names(hybrids) == ["hybrid declared", "hybrid 1d"]
+    assert [each.serving for each in hybrids] == [
+        each.serving for each in found if each.kind == "predictions"
+    ]
+    assert not any(each.declared for each in hybrids)
 
 
 def test_predictions_reach_as_far_as_is_declared():

@@ -90,9 +90,37 @@ def test_coverage_and_waste_are_those_of_a_count_by_hand(study: ServingStudy, fo
     assert mode.waste == pytest.approx(1 - covered / made)
     assert mode.total.n == study.facts.scored, "what no run could know is scored too"
     for other in study.facts.modes:
-        if other.kind != "predictions":
+        if other.kind not in ("predictions", "hybrid"):
             assert other.waste is None
             assert other.why_no_waste
+
+
+def test_a_hybrid_answers_online_what_no_run_knew(study: ServingStudy):
+    facts = study.facts
+    batch, both = facts.mode("predictions nightly"), facts.mode("hybrid nightly")
+    assert batch.covered == pytest.approx(5 / 6, abs=0.02)
+    assert both.covered == 1
+    assert both.coverage.served == both.coverage.asked
+    assert 0 < both.loss < batch.loss
+    assert both.difference.low < both.loss < both.difference.high
+    assert (both.made, both.used, both.waste) == (batch.made, batch.used, batch.waste)
+    assert (both.fits, both.why) == (0, "")
+    online, share = facts.mode("online"), batch.used / both.answers
+    expected = share * batch.cpu_per_thousand + (1 - share) * online.cpu_per_thousand
+    assert both.cpu_per_thousand == pytest.approx(expected)
+    told = " ".join(study._repr_mimebundle_()["text/plain"].split())
+    assert "online for the rest" in told
+    assert "online for the rest" in " ".join(study.svg().split())
+
+
+def test_where_every_request_is_known_ahead_there_is_no_hybrid(tmp_path: Path):
+    world.write(tmp_path)
+    asks = pl.read_parquet(tmp_path / "asks.parquet")
+    asks = asks.with_columns(known_at=pl.col("comes_at") - pl.duration(days=3))
+    asks.write_parquet(tmp_path / "asks.parquet")
+    found = studied(tmp_path, features="", predictions="nightly")
+    assert [each.kind for each in found.facts.modes] == ["online", "predictions"]
+    assert found.facts.modes[1].covered == 1
 
 
 def test_runs_that_overlap_predict_more_than_once(folder: Path):

@@ -190,7 +190,7 @@ class _Study:
 
     def _walks(self) -> Unit:
         looks, rows = len(self._plan.looks), len(self._plan.rows)
-        return Unit("figures", float(looks * (looks + rows)))
+        return Unit("figures", 0.2 * looks * (looks + rows))
 
     def facts(self, seeds: int) -> Comparison:
         if trouble := _too_little(self._plan):
@@ -245,7 +245,7 @@ class _Study:
             freshness=aged,
             slope=slope(aged),
             advice=advice,
-            method=MethodFact(told.draws or self._draws, 0, _block(told.block_length)),
+            method=MethodFact.of(told.draws or self._draws, told.block_length),
             notes=notes,
         )
 
@@ -268,10 +268,7 @@ class _Study:
         history, looks = self._plan.history, self._plan.looks
         system = history.system
         measured = metric(system.measured)
-        bounded = measured.unit == "probability scale"
-        told = MetricFact(
-            measured.name, measured.words, measured.lower_is_better, bounded, measured.task
-        )
+        told = MetricFact.of(measured)
         rows = sum(len(each.rows) for each in self._plan.trainings)
         return Comparison(
             system=system.name, fingerprint=system.fingerprint, question=self._question,
@@ -293,10 +290,6 @@ def _too_little(wanted: Plan) -> str:
     if not len(wanted.rows):
         return "No request of the life has a label that counts yet"
     return ""
-
-
-def _block(length: float) -> str:
-    return "1 day" if length <= 1 else f"{length:.1f} days"
 
 
 def _counted(many: Many) -> tuple[tuple[str, int], ...]:

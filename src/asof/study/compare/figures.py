@@ -39,7 +39,7 @@ class Judge:
 
     def total(self, p: Floats) -> Figure:
         """The metric of a life, with its interval."""
-        return _figure(self.estimate(p))
+        return Figure.of(self.estimate(p))
 
     def estimate(self, p: Floats) -> Estimate:
         """The metric of a life, with how its interval was made."""
@@ -56,11 +56,7 @@ class Judge:
         figures = paired(
             self.found.metric, y, beside[rows], p[rows], self.day[rows], draws=self.draws
         )
-        return _figure(figures)
-
-
-def _figure(found: Estimate) -> Figure:
-    return Figure(found.value, found.low, found.high, found.n, found.why)
+        return Figure.of(figures)
 
 
 def freshness(judge: Judge) -> tuple[FreshnessFact, ...]:

@@ -19,14 +19,13 @@ from asof.engine.history import History
 from asof.engine.kept import Answered, Ask, KeptFits, Training, training
 from asof.engine.replay import start_of
 from asof.errors import UsageError
+from asof.study.counted import counted
+from asof.study.losses import oriented, readable
 from asof.units import DAY, Duration
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Times = NDArray[np.int64]
-
-_READ = {"binary": "log_loss", "regression": "mae"}
-"""What policies read where the metric itself is not a mean of losses."""
 
 MOST_LOOKS = 800
 """More looks than these make a lattice that no memory holds."""
@@ -138,7 +137,7 @@ def plan(history: History, looks: Times, *, approval: int = 0) -> Plan:
     promoted = int(looks[0]) + delay
     # The moment of the report: as of it labels are counted, as in the report of a backtest.
     as_of = max(int(fired[-1]) + 1, min(history.until, int(outcomes.due.max()) + 1))
-    rows = np.flatnonzero(outcomes.mature(as_of) & ~np.isnan(outcomes.value) & (fired >= promoted))
+    rows = np.flatnonzero(counted(history, int(looks[0]), as_of) & (fired >= promoted))
     batch = isinstance(history.system.serving, BatchPredictions)
     chosen = (history.serving.as_of if batch else fired)[rows]
     scored = Scored(np.maximum(chosen, promoted), np.maximum(fired[rows], outcomes.due[rows]))
@@ -186,7 +185,7 @@ def gather(wanted: Plan, kept: KeptFits, model: Any = None) -> Gathered:
     predictions = wanted.predictions(answers)
     measured = metric(wanted.history.system.measured)
     y = wanted.label
-    walked = measured if measured.is_mean else metric(_READ[measured.task])
+    walked = readable(measured)
     losses = [
         None if p is None else oriented(walked, y[first:], p)
         for p, first in zip(predictions, wanted.first, strict=True)
@@ -205,11 +204,3 @@ def gather(wanted: Plan, kept: KeptFits, model: Any = None) -> Gathered:
         len(answers) - len(fresh), sum(each.predicted_now for each in answers),
         sum(seconds for seconds, _ in known), sum(rows for _, rows in known),
     )  # fmt: skip
-
-
-def oriented(measured: Metric, y: Floats, p: Floats) -> Floats:
-    """The losses of single requests, less being better: accuracy becomes the share of mistakes."""
-    if not len(y):
-        return np.empty(0, dtype=np.float64)
-    terms = measured.losses(y, p)
-    return terms if measured.lower_is_better else 1.0 - terms

@@ -63,6 +63,7 @@ def chart(facts: Comparison) -> Chart:
     )
     found = words.regret(facts)
     print_as = words.scale(facts)
+    size = print_as.level(found[1]) if found else ""
     days = numbers.period(facts.start, facts.end, facts.zone)
     return Chart(
         title=words.title(facts),
@@ -77,7 +78,7 @@ def chart(facts: Comparison) -> Chart:
         frontier=tuple((each.cost, each.value) for each in facts.frontier),
         hull=tuple((each.cost, each.value) for each in facts.hull),
         dots=dots,
-        regret=(found[0], f"regret {print_as.level(found[1])}") if found else None,
+        regret=(found[0], f"regret {size}") if found and float(size.replace(",", "")) else None,
         halves=_halves(facts),
         ageing=_ageing(facts),
     )

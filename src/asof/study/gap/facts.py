@@ -50,13 +50,50 @@ class DriverFact:
 
 
 @dataclass(frozen=True, slots=True)
+class DivisionFact:
+    """What of the change in loss between the periods came with X, and what with Y given X.
+
+    `total` is the loss in the life less that on days before it, of models fitted on other days
+    before it, positive for worse; `loss` names it. `of_x` and `of_y` add up to it. `training_days`
+    and `serving_days` are what the days of each period are worth in what both share.
+    """
+
+    loss: str
+    total: Figure
+    of_x: Figure
+    of_y: Figure
+    training_days: float
+    serving_days: float
+    rows: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFact:
+    """A group of requests that carries more than its share of the gap.
+
+    Its `column` has a `value`, or lies in [low, high) where that is None; missing where all three
+    are. `contribution` is `share` times the difference `within`; its interval holds for all slices
+    at once.
+    """
+
+    column: str
+    value: str | None
+    low: float | None
+    high: float | None
+    share: float
+    within: float
+    contribution: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class DiagnosisFact:
     """How the period before the life differs from the life, looked at through the features.
 
     `auc` is how well a classifier tells them apart on days that it was not fitted on (0.5: not at
     all). `effective_rows` is what the training rows are worth when they are weighted to look like
     those served (Kish), `effective_days` the same of their days. `verdict` says whether a change
-    of X can be told from one of Y given X.
+    of X can be told from one of Y given X, and `division` tells them apart where it can.
     """
 
     verdict: str
@@ -69,6 +106,7 @@ class DiagnosisFact:
     effective_days: float | None = None
     drivers: tuple[DriverFact, ...] = ()
     why: str = ""
+    division: DivisionFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +127,8 @@ class GapFacts:
     `constant` is no model at all, `beyond` the paired difference of production from it. `wait` is
     how long labels take at most, None where that is not the same for all. `age` is the
     median age of the features as they are served. `part` says in words which part of the life was
-    looked at, "" for all of it.
+    looked at, "" for all of it. `slices` carry the difference between notebook and production, of
+    `slices_seen` that were looked at, in the loss that `slices_loss` names.
     """
 
     system: str
@@ -122,6 +161,9 @@ class GapFacts:
     age: int | None = None
     why: str = ""
     notes: tuple[str, ...] = ()
+    slices: tuple[SliceFact, ...] = ()
+    slices_seen: int = 0
+    slices_loss: str = ""
 
     def stage(self, key: str) -> StageFact | None:
         """The stage of that key, where it applies."""

@@ -24,6 +24,7 @@ from asof.study.backtest import ingest_declared
 from asof.study.expected import featured, replay_guessed, replayed
 from asof.study.facts import Figure
 from asof.study.gap import judge, page
+from asof.study.gap.diagnosis import QUICK_ROWS, ROWS
 from asof.study.gap.facts import GapFacts
 from asof.study.gap.stages import guessed, run, stages
 from asof.study.gap.world import FOLDS, QUICK_FOLDS, Setting, World, reseeded, world
@@ -122,7 +123,7 @@ class _Study:
     def gap(self, history: History, setting: Setting, seeds: int) -> Gap:
         start = start_of(history.system, history)
         self.work.plan("stages", guessed(history, start, setting))
-        self.work.plan("figures", [self._figures(history)])
+        self.work.plan("figures", [self._figures(history, setting)])
         whole = [*replay_guessed(history, start), *guessed(history, start, setting)]
         self.work.plan("other seeds", whole * (seeds - 1))
         featured(history, self.work)
@@ -136,8 +137,8 @@ class _Study:
         for seed in range(1, seeds):
             self.work.plan("other seeds", whole * (seeds - 1 - seed))
             others.append(self._another(here, seed))
-        with self.work.doing(self._figures(history)):
-            return Gap(*judge.told(here, first, others, self.question, self.draws))
+        with self.work.doing(self._figures(history, setting)):
+            return Gap(*judge.told(here, self.kept, first, others, self.question, self.draws))
 
     def _another(self, here: World, seed: int) -> Mapping[str, Floats | str]:
         """The same stages and the same life with another seed."""
@@ -155,9 +156,10 @@ class _Study:
         found = run(other, stages(other, self.work), self.kept)
         return {**found.predictions, "policy": life.predictions[here.scored]}
 
-    def _figures(self, history: History) -> Unit:
-        """The figures of all stages with their intervals, and the diagnosis."""
-        return Unit("figures", float(len(history) * self.draws))
+    def _figures(self, history: History, setting: Setting) -> Unit:
+        """The figures with their intervals, and the diagnosis, which costs most."""
+        rows = 2 * (QUICK_ROWS if setting.quick else ROWS)
+        return Unit("figures", float(min(len(history), rows) * len(history.system.features.names)))
 
 
 def _columns(name: str, figures: Sequence[Figure | None]) -> dict[str, pl.Series]:

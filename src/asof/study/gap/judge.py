@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asof.compute.baseline import prior
 from asof.compute.gap import Bar, waterfall
-from asof.compute.interval import Estimate, estimate, paired
+from asof.compute.interval import estimate, paired
 from asof.compute.metric import Metric, metric
+from asof.compute.slices import Carried, carried
 from asof.declare.policies import Online
 from asof.engine.clock import cpu
-from asof.engine.kept import training
-from asof.engine.replay import Replayed
+from asof.engine.kept import KeptFits
+from asof.engine.work import Work
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.gap.diagnosis import diagnosis
-from asof.study.gap.facts import TOO_FEW, DiagnosisFact, GapCost, GapFacts, StageFact
+from asof.study.gap.facts import TOO_FEW, DiagnosisFact, GapCost, GapFacts, SliceFact, StageFact
 from asof.study.gap.stages import Run, Stage
 from asof.study.gap.world import World
+from asof.study.losses import oriented, readable
 from asof.study.periods import zone_of
 from asof.study.words import retraining_words, serving_words
 
 Floats = NDArray[np.float64]
+
+MOST_SLICES = 5
+"""So many slices are told."""
 
 
 def nothing(here: World) -> str:
@@ -40,6 +47,7 @@ def nothing(here: World) -> str:
 
 def told(
     here: World,
+    kept: KeptFits,
     first: Run,
     others: Sequence[Mapping[str, Floats | str]],
     question: str,
@@ -63,27 +71,58 @@ def told(
     total = (
         Figure.missing(begun, len(y))
         if isinstance(begun, str)
-        else _figure(paired(measured, y, begun, served, day, draws=draws))
+        else Figure.of(paired(measured, y, begun, served, day, draws=draws))
     )
-    cost = _cost(here.life, first)
     length = max((each.level.block_length for each in bars), default=1.0)
     facts = facts_of(
         here, question, draws, 1 + len(others), "",
-        stages=told, total=total, cost=cost, length=length,
+        stages=told, total=total, length=length,
     )  # fmt: skip
+    facts = replace(facts, diagnosis=diagnosis(here, kept, draws), **_slices(here, begun, draws))
+    facts = replace(facts, cost=_cost(kept.work))
     return facts, {key: p for key, p in found.items() if not isinstance(p, str)}
 
 
-def _cost(life: Replayed, run: Run) -> GapCost:
-    """What life and stages took now; fits that they share count once."""
-    fits = life.fits.values()
-    keys = run.keys | {training(life.history, fit.trigger).key for fit in fits}
+def _cost(work: Work) -> GapCost:
+    """What it all took now."""
+    made, reused = work.fits()
+    spent = work.seconds()
     return GapCost(
-        fits=len(keys),
-        fits_now=run.fits_now + sum(fit.cpu_seconds > 0 for fit in fits),
-        fit_cpu_seconds=run.fit_cpu + sum(fit.cpu_seconds for fit in fits),
-        predict_cpu_seconds=run.predict_cpu + life.predict_cpu_seconds,
+        fits=made + reused,
+        fits_now=made,
+        fit_cpu_seconds=spent["fit"],
+        predict_cpu_seconds=spent["predict"] + spent["answer"],
         total_cpu_seconds=cpu(),
+    )
+
+
+def _slices(here: World, begun: Floats | str, draws: int) -> dict[str, Any]:
+    """The slices that carry the difference between the notebook and production."""
+    measured = readable(metric(here.history.system.measured))
+    if isinstance(begun, str):
+        return {}
+    y, rows = here.value[here.scored], here.scored
+    served = here.life.predictions[rows]
+    terms = oriented(measured, y, served) - oriented(measured, y, begun)
+    seen = here.fresh.matrix.take(rows)
+    found, many = carried(seen, terms, here.day[rows], draws=min(draws, 1000))
+    return {
+        "slices": tuple(_slice(each) for each in found[:MOST_SLICES]),
+        "slices_seen": many,
+        "slices_loss": measured.words,
+    }
+
+
+def _slice(found: Carried) -> SliceFact:
+    what = found.slice
+    return SliceFact(
+        what.column,
+        what.value or None,
+        what.low,
+        what.high,
+        found.share,
+        found.within,
+        Figure(found.contribution, found.low, found.high, found.rows),
     )
 
 
@@ -93,8 +132,8 @@ def _stage(
     rows = [len(part.training.rows) for part in planned.parts] if planned else []
     return StageFact(
         key,
-        _figure(bar.level),
-        None if bar.step is None else _figure(bar.step),
+        Figure.of(bar.level),
+        None if bar.step is None else Figure.of(bar.step),
         "" if bar.since is None else keys[bar.since],
         same=bar.same,
         spread=spread,
@@ -134,7 +173,6 @@ def facts_of(
     *,
     stages: tuple[StageFact, ...] = (),
     total: Figure | None = None,
-    cost: GapCost | None = None,
     length: float = 1.0,
 ) -> GapFacts:
     """The facts of a gap; `why` there is none, where there is none."""
@@ -149,13 +187,7 @@ def facts_of(
         system=system.name,
         fingerprint=system.fingerprint,
         question=question,
-        metric=MetricFact(
-            measured.name,
-            measured.words,
-            measured.lower_is_better,
-            measured.unit == "probability scale",
-            measured.task,
-        ),
+        metric=MetricFact.of(measured),
         zone=zone_of(system),
         start=life.start,
         end=end,
@@ -172,11 +204,9 @@ def facts_of(
         total=total or missing,
         constant=constant,
         beyond=beyond,
-        diagnosis=DiagnosisFact("too little data", missing, 0, 0, 0, 0, why=why)
-        if why
-        else diagnosis(here, draws),
-        cost=cost or GapCost(0, 0, 0.0, 0.0, cpu()),
-        method=MethodFact(draws, 0, "1 day" if length <= 1 else f"{length:.1f} days"),
+        diagnosis=DiagnosisFact("too little data", missing, 0, 0, 0, 0, why=why),
+        cost=GapCost(0, 0, 0.0, 0.0, cpu()),
+        method=MethodFact.of(draws, length),
         seeds=seeds,
         quick=here.setting.quick,
         part=_part(here),
@@ -197,7 +227,7 @@ def _constant(here: World, measured: Metric, draws: int) -> tuple[Figure, Figure
     p = np.full(len(y), prior(here.value[rows], task=here.history.system.task))
     served = here.life.predictions[here.scored]
     beyond = paired(measured, y, p, served, day, draws=draws)
-    return _figure(estimate(measured, y, p, day, draws=draws)), _figure(beyond)
+    return Figure.of(estimate(measured, y, p, day, draws=draws)), Figure.of(beyond)
 
 
 def _age(here: World) -> int | None:
@@ -225,7 +255,3 @@ def _notes(told: Sequence[StageFact]) -> list[str]:
             "these took all there are."
         )
     return notes
-
-
-def _figure(found: Estimate) -> Figure:
-    return Figure(found.value, found.low, found.high, found.n, found.why)

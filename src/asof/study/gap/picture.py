@@ -15,6 +15,7 @@ from asof.study.gap import words
 from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.report import text
 from asof.study.report.axis import Line, nice, value_labels
+from asof.study.report.labels import Box, down
 from asof.study.report.svg import Sheet, px
 
 SIDE_BY_SIDE = 640
@@ -70,14 +71,17 @@ def draw(facts: GapFacts, width: float) -> str:
     sheet = Sheet(width)
     top = _heading(sheet, facts, axis, place, width)
     bottom = top + place.tall * len(rows) + 6
-    _grid(sheet, facts, axis, values, place, top, bottom)
+    boxes: list[Box] = []
     for index, row in enumerate(rows):
         y = top + place.tall * index
         if index:
             sheet.path(f"M0 {px(y)}H{px(width if place.wide else place.right)}", "grid")
-        _row(sheet, facts, axis, row, place, y, width)
+        boxes += _row(sheet, facts, axis, row, place, y, width)
         if index + 1 < len(rows):
             _connect(sheet, axis(row.stop), place, y)
+    _grid(sheet, facts, axis, values, place, (top, bottom), boxes)
+    for index, row in enumerate(rows):
+        _mark(sheet, axis, row, top + place.tall * index + (26 if place.wide else 59))
     sheet.path(f"M{px(place.left)} {px(bottom)}H{px(place.right)}", "base")
     for value, label in zip(values, labels, strict=True):
         half = text.width(label) / 2
@@ -145,7 +149,7 @@ def _heading(sheet: Sheet, facts: GapFacts, axis: Line, place: Place, width: flo
     better = "lower is better" if facts.metric.lower_is_better else "higher is better"
     name = facts.metric.words
     said = f"{name[:1].upper()}{name[1:]}, {better}"
-    sheet.text(0, 14, said, "l")
+    sheet.text(place.left if place.wide else 0, 14, said, "l")
     if place.wide:
         sheet.text(width, 14, "step, 95% interval", "l e")
     top = 28.0
@@ -166,36 +170,34 @@ def _grid(
     axis: Line,
     values: Sequence[float],
     place: Place,
-    top: float,
-    bottom: float,
+    over: tuple[float, float],
+    boxes: Sequence[Box],
 ) -> None:
+    """Lines from top to bottom, broken where words stand."""
+    top, bottom = over
     rows = round((bottom - top - 6) / place.tall)
     stretches = [(top, bottom)]
     if not place.wide:  # the words of a row stand above its bar: no line runs through them
         stretches = [(top + place.tall * i + 46, top + place.tall * (i + 1)) for i in range(rows)]
     for start, stop in stretches:
         for value in values:
-            sheet.path(f"M{px(axis(value))} {px(start)}V{px(stop)}", "grid")
+            sheet.path(down(axis(value), (start, stop), boxes), "grid")
         if facts.constant.value is not None:
-            x = px(axis(facts.constant.value))
-            sheet.path(f"M{x} {px(start)}V{px(stop)}", "yard")
+            sheet.path(down(axis(facts.constant.value), (start, stop), boxes), "yard")
 
 
 def _row(
     sheet: Sheet, facts: GapFacts, axis: Line, row: Row, place: Place, y: float, width: float
-) -> None:
-    """One row: words, a diamond or a bar with its whisker, figures."""
+) -> list[Box]:
+    """The words and figures of one row, and where they stand among the lines."""
     figure = words.scale(facts)
     first, second = (place.room,) * 2 if place.wide else (width - 64, width - 124)
     sheet.text(0, y + 20, text.shorten(row.name, first, 13, bold=True), "b")
     sheet.text(0, y + 37, text.shorten(row.second, second), "")
     middle = y + (26 if place.wide else 59)
     if row.step is None:
-        x = axis(row.stop)
-        sheet.path(f"M{px(x - 7)} {px(middle)}l7 -7l7 7l-7 7Z", "diamond")
         sheet.text(width, y + 20, figure.level(row.stop), "b e")
-        return
-    _bar(sheet, axis, row, middle)
+        return []
     after = max([axis(value) for value in _reach(row)]) + 8
     level = figure.level(row.stop)
     if after + text.width(level) > width - (150 if place.wide else 0):
@@ -209,6 +211,15 @@ def _row(
         sheet.text(width, y + 37, figure.interval(row.step.low, row.step.high), "e")
     else:
         sheet.text(width, y + 37, "no interval", "e")
+    return [Box(after, middle - 9, after + text.width(level), middle + 9)]
+
+
+def _mark(sheet: Sheet, axis: Line, row: Row, y: float) -> None:
+    """A diamond for a level, a bar with its whisker for a step."""
+    if row.step is None:
+        sheet.path(f"M{px(axis(row.stop) - 7)} {px(y)}l7 -7l7 7l-7 7Z", "diamond")
+        return
+    _bar(sheet, axis, row, y)
 
 
 def _bar(sheet: Sheet, axis: Line, row: Row, y: float) -> None:

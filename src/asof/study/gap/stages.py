@@ -70,14 +70,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Run:
-    """Predictions of the scored requests by stage, or why there are none, and what it took."""
+    """Predictions of the scored requests by stage, or why there are none."""
 
     stages: tuple[Stage, ...]
     predictions: Mapping[str, Floats | str]
-    keys: frozenset[str]
-    fits_now: int
-    fit_cpu: float
-    predict_cpu: float
 
 
 def seen_apart(serving: Serving) -> bool:
@@ -147,15 +143,7 @@ def run(world: World, planned: Sequence[Stage], kept: KeptFits) -> Run:
         wanted = [merged[name] for name in names]
         found |= dict(zip(names, zip(wanted, kept.answers(wanted), strict=True), strict=True))
     kept.work.plan("stages", [])
-    answers = [answer for _, answer in found.values()]
-    return Run(
-        tuple(planned),
-        {stage.key: _gathered(world, stage, found) for stage in planned},
-        keys=frozenset(first),
-        fits_now=sum(answer.fitted_now for answer in answers),
-        fit_cpu=sum(answer.fit_cpu for answer in answers),
-        predict_cpu=sum(answer.predict_cpu for answer in answers),
-    )
+    return Run(tuple(planned), {stage.key: _gathered(world, stage, found) for stage in planned})
 
 
 def _merged(world: World, parts: Sequence[Part]) -> Ask:

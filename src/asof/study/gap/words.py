@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asof.study.facts import Figure
+from asof.study.gap import causes
 from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.report import numbers
 from asof.study.report.words import Said, because, each
@@ -275,7 +276,13 @@ def story(facts: GapFacts) -> list[Said]:
     """What else the facts show, most important first."""
     if facts.why:
         return []
-    return [*_better(facts), *_unshown(facts), *_diagnosed(facts), *_cost(facts)]
+    return [
+        *_better(facts),
+        *_unshown(facts),
+        *causes.slices(facts),
+        *causes.diagnosed(facts),
+        *_cost(facts),
+    ]
 
 
 def _better(facts: GapFacts) -> Iterator[Said]:
@@ -300,36 +307,6 @@ def _unshown(facts: GapFacts) -> Iterator[Said]:
     noisy = [label(each) for each in facts.steps if each.noise]
     if noisy:
         yield Said(f"Smaller than what another seed moves them by: {'; '.join(noisy)}.")
-
-
-def _diagnosed(facts: GapFacts) -> Iterator[Said]:
-    found = facts.diagnosis
-    auc = found.auc
-    if found.verdict in {"too few days", "too little data"} or auc.value is None:
-        why = because(found.why or auc.why)
-        yield Said(f"How far training and serving period differ is not identifiable: {why}.")
-        return
-    print_as = numbers.Scale(4, bounded=True)
-    level = print_as.level(auc.value)
-    if auc.low is not None and auc.high is not None:
-        level += f" {print_as.span(auc.low, auc.high)}"
-    told = (
-        f"a classifier tells held-out days before the life from those in it with an AUC of {level}"
-    )
-    if found.verdict == "no difference shown":
-        yield Said(f"No difference is shown between the features of both periods: {told}.")
-        return
-    days, held = found.effective_days or 0.0, numbers.many(found.training_days, "day")
-    worth = f"weighted to look like those served, the {held} before it are worth {days:.1f}"
-    yield Said(f"The features of both periods differ: {told}; {worth}.")
-    if found.verdict == "not identifiable":
-        yield Said(
-            "Whether the features changed or what follows from them is not identifiable: "
-            "the periods overlap too little."
-        )
-    if found.drivers:
-        names = ", ".join(f"{each.name} ({print_as.level(each.loses)})" for each in found.drivers)
-        yield Said(f"The columns that tell them apart, with the AUC lost without each: {names}.")
 
 
 def _cost(facts: GapFacts) -> Iterator[Said]:

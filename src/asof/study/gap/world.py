@@ -26,6 +26,7 @@ from asof.declare.rows import time_of
 from asof.declare.sources import Reference, Ticks
 from asof.engine.history import History, Seen
 from asof.engine.replay import Replayed
+from asof.study.counted import counted
 from asof.study.periods import Periods, civil_days, zone_of
 
 Ints = NDArray[np.int64]
@@ -137,7 +138,7 @@ def world(life: Replayed, setting: Setting) -> World:
     inside = np.arange(life.first, life.last)
     last = max(int(fired[-1]) + 1, min(history.until, int(outcomes.due.max()) + 1))
     labelled = outcomes.labelled(NEVER)
-    kept = outcomes.mature(last)[inside] & ~np.isnan(outcomes.value[inside])
+    kept = counted(history, life.start, last)[inside]
     scored = inside[kept & ~np.isnan(life.predictions[inside])]
     period = slots(fired[scored], over.edges)
     looked = chosen(len(over.edges) - 1, quick=setting.quick)

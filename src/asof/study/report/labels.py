@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from asof.study.report import text
+from asof.study.report.svg import px
+
+_STUB = 6
+"""A piece of a line that is shorter is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,22 @@ class Box:
         """Whether the other lies within."""
         across = self.left <= other.left and other.right <= self.right
         return across and self.top <= other.top and other.bottom <= self.bottom
+
+
+def down(x: float, over: tuple[float, float], boxes: Iterable[Box]) -> str:
+    """The path of a vertical line that leaves out the boxes it would cross, without stubs.
+
+    >>> down(5, (0, 40), [Box(0, 10, 9, 20)])
+    'M5 0V10M5 20V40'
+    """
+    top, bottom = over
+    cut = sorted((box.top, box.bottom) for box in boxes if box.left - 3 < x < box.right + 3)
+    parts: list[tuple[float, float]] = []
+    at = top
+    for start, stop in [*cut, (bottom, bottom)]:
+        parts.append((at, min(start, bottom)))
+        at = max(at, stop)
+    return "".join(f"M{px(x)} {px(a)}V{px(b)}" for a, b in parts if b - a >= _STUB)
 
 
 def place(

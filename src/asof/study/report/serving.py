@@ -12,6 +12,7 @@ from typing import Literal
 
 from asof.study.report import text
 from asof.study.report.axis import Line, nice, value_labels
+from asof.study.report.labels import Box, down
 from asof.study.report.svg import Sheet, px
 
 Look = Literal["yardstick", "shown", "worse", "open", "none"]
@@ -34,7 +35,6 @@ FAR = 4
 """An answer without a model that is so many times as far off as all modes is named, not drawn."""
 _GAP = 40
 _STRIP = 30
-_STUB = 6
 _COLOURS = {"worse": "vw", "shown": "vs"}
 
 
@@ -79,16 +79,6 @@ class Chart:
     heads: tuple[tuple[str, str], ...]
     right: tuple[bool, ...]
     rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """Where words stand: no line runs through them."""
-
-    left: float
-    right: float
-    top: float
-    bottom: float
 
 
 def draw(chart: Chart, width: float) -> str:
@@ -161,7 +151,7 @@ def _table(sheet: Sheet, chart: Chart, at: _Columns) -> float:
             sheet.text(x, head - 17 + 17 * number, word, "e" if right else "")
     _axis_heads(sheet, chart, place, at, head)
     bottom = top + ROW * len(chart.rows)
-    boxes: list[_Box] = []
+    boxes: list[Box] = []
     for number, row in enumerate(chart.rows):
         y = top + ROW * number
         sheet.path(f"M0 {px(y)}H{px(sheet.width)}", "grid")
@@ -222,7 +212,7 @@ def _blocks(sheet: Sheet, chart: Chart) -> float:
     place = _axis(chart, 10, width - 10)
     y = sheet.lines(0, 13, text.wrap(_block_head(chart), width)) - 2
     strips: list[tuple[Row, float]] = []
-    boxes: list[_Box] = []
+    boxes: list[Box] = []
     for row in chart.rows:
         sheet.path(f"M0 {px(y)}H{px(width)}", "grid")
         bold = row.strong or row.warned
@@ -299,30 +289,18 @@ def _grid(place: Line) -> list[float]:
 
 
 def _lines(
-    sheet: Sheet, chart: Chart, place: Line, over: tuple[float, float], boxes: Sequence[_Box]
+    sheet: Sheet, chart: Chart, place: Line, over: tuple[float, float], boxes: Sequence[Box]
 ) -> None:
     """Grid, zero and the dashed line from top to bottom, broken where words stand."""
     for value in _grid(place):
         if value:
-            sheet.path(_down(place(value), over, boxes), "grid")
-    sheet.path(_down(place(0.0), over, boxes), "base")
+            sheet.path(down(place(value), over, boxes), "grid")
+    sheet.path(down(place(0.0), over, boxes), "base")
     if chart.nothing is not None and not _far(chart):
-        sheet.path(_down(place(chart.nothing), over, boxes), "yard")
+        sheet.path(down(place(chart.nothing), over, boxes), "yard")
 
 
-def _down(x: float, over: tuple[float, float], boxes: Sequence[_Box]) -> str:
-    """A vertical line that leaves out the boxes that it would cross, without leaving stubs."""
-    top, bottom = over
-    cut = sorted((b.top, b.bottom) for b in boxes if b.left - 3 < x < b.right + 3)
-    parts: list[tuple[float, float]] = []
-    at = top
-    for start, stop in [*cut, (bottom, bottom)]:
-        parts.append((at, min(start, bottom)))
-        at = max(at, stop)
-    return "".join(f"M{px(x)} {px(a)}V{px(b)}" for a, b in parts if b - a >= _STUB)
-
-
-def _said(sheet: Sheet, row: Row, place: Line, y: float, left: float, right: float) -> _Box:
+def _said(sheet: Sheet, row: Row, place: Line, y: float, left: float, right: float) -> Box:
     """The difference in words beside its mark, where there is room; the box that they fill."""
     style = _COLOURS.get(row.look, "")
     reach = [each for each in (row.value, row.low, row.high) if each is not None] or [0.0]
@@ -332,16 +310,16 @@ def _said(sheet: Sheet, row: Row, place: Line, y: float, left: float, right: flo
     size = text.width(row.said, 13)
     if high + size <= right:
         sheet.text(high, y + 4, row.said, f"l {style}".strip())
-        return _Box(high, high + size, y - 10, y + 10)
+        return Box(high, y - 10, high + size, y + 10)
     if low - size >= left:
         sheet.text(low, y + 4, row.said, f"e l {style}".strip())
-        return _Box(low - size, low, y - 10, y + 10)
+        return Box(low - size, y - 10, low, y + 10)
     room = right - left
     word = text.shorten(row.said, room, 13)
     size = text.width(word, 13)
     x = min(max(place(reach[0]) - size / 2, left), right - size)
     sheet.text(x, y + 22, word, f"l {style}".strip())
-    return _Box(x, x + size, y + 9, y + 26)
+    return Box(x, y + 9, x + size, y + 26)
 
 
 def _mark(sheet: Sheet, row: Row, place: Line, y: float) -> None:

@@ -72,7 +72,9 @@ def picture(told: Told, theme: Literal["light", "dark"]) -> str:
     if told.no_picture:
         return ""
     width = page.WIDTHS[0][1]
-    return framed(told.draw(width), told.title, told.method[0], theme, width, told.style)
+    return framed(
+        told.draw(width), told.title, told.method[0], theme, width, told.style, told.subtitle
+    )
 
 
 def mimebundle(told: Told) -> dict[str, str]:

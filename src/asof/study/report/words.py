@@ -207,10 +207,16 @@ def _label_words(life: Life, found: Findings) -> Iterator[Said]:
     yield Said(text)
     if found.young_slots and found.scored:
         are, their = ("is", "its") if found.young_slots == 1 else ("are", "their")
+        out = life.served.total.n < sum(figure.n for figure in life.served.slots)
         yield Said(
             f"{numbers.count(found.young_slots)} of {numbers.many(found.slots, life.slot_words)} "
-            f"{are} not final: only those of {their} requests that were "
-            "due early are in the figures, and they may be of another kind than the rest."
+            f"{are} not final: only those of {their} requests that were due early have outcomes"
+            + (
+                ", and they may be of another kind than the rest, so the figures over the life "
+                "leave them out."
+                if out
+                else ", and these are in the figures."
+            )
         )
     if labels.half_known is not None and labels.most_known is not None:
         half, most = numbers.duration(labels.half_known), numbers.duration(labels.most_known)

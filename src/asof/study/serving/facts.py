@@ -15,13 +15,15 @@ import polars as pl
 from asof.compute.tradeoff import Rule
 from asof.study.facts import Coverage, Figure, MethodFact, MetricFact
 
-Kind = Literal["online", "features", "predictions", "skewed"]
+Kind = Literal["online", "features", "predictions", "hybrid", "skewed"]
 Verdict = Literal["yardstick", "better", "worse", "no difference shown", "not identifiable", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModeFact:
-    """One way to answer: "online", batch "features", batch "predictions", or "skewed".
+    """One way to answer: "online", batch "features", batch "predictions", "hybrid", or "skewed".
+
+    A hybrid has predictions made beforehand, and answers online what no run knew.
 
     `schedule` is when features or predictions are made, in words, `every` the span between two
     runs (0 online). `difference` is the paired difference of this mode minus online on the same
@@ -84,7 +86,7 @@ class AdviceFact:
 
 @dataclass(frozen=True, slots=True)
 class ServingFacts:
-    """Everything that the report says. Modes are in the order online, features, predictions.
+    """Everything that the report says; modes in the order of their kinds.
 
     The life runs over [start, end) and is judged `as_of`; `scored` requests have an outcome and
     stand in every figure. `part` is the share of the days of the life that was replayed (1: all).

@@ -17,6 +17,7 @@ from asof.declare.policies import Online
 from asof.declare.system import System
 from asof.engine.clock import cpu
 from asof.engine.history import History
+from asof.study.counted import counted
 from asof.study.facts import Coverage, Figure, MethodFact, MetricFact
 from asof.study.findings import FEW
 from asof.study.periods import civil_days
@@ -65,7 +66,7 @@ class _Scored:
 
     def beside(self, yardstick: Floats, predictions: Floats) -> Figure:
         p, q = yardstick[self.rows], predictions[self.rows]
-        return _figure(paired(self.metric, self.value, p, q, self.day, draws=self.draws))
+        return Figure.of(paired(self.metric, self.value, p, q, self.day, draws=self.draws))
 
 
 def facts(
@@ -95,7 +96,7 @@ def facts(
         system=system.name,
         fingerprint=system.fingerprint,
         question=setting.question,
-        metric=_metric(scored.metric),
+        metric=MetricFact.of(scored.metric),
         zone=setting.zone,
         start=setting.start,
         end=end,
@@ -106,7 +107,7 @@ def facts(
         asked=len(fired),
         scored=len(scored.rows),
         modes=tuple(found),
-        nothing=_figure(scored.total(constant)) if judged else Figure.missing(trouble),
+        nothing=Figure.of(scored.total(constant)) if judged else Figure.missing(trouble),
         nothing_beside_online=beside,
         nothing_label="constant rate" if system.task == "binary" else "constant mean",
         stalest=stalest.name if stalest is not None else "",
@@ -114,10 +115,9 @@ def facts(
         model_worth=model_worth,
         advice=_advice(found, worth, model_worth, trouble, (max_loss, max_cost)),
         retraining=retraining_words(system.retraining, system.train),
-        method=MethodFact(
-            draws=whole.draws or setting.draws if whole else setting.draws,
-            seed=0,
-            block=_block(whole),
+        method=MethodFact.of(
+            whole.draws or setting.draws if whole else setting.draws,
+            whole.block_length if whole else 1.0,
         ),
         fits=sum(measured.fits for _, measured in answers),
         reused=sum(measured.reused for _, measured in answers),
@@ -130,7 +130,7 @@ def _scored(setting: Setting, answers: Answers, first: int, as_of: int) -> _Scor
     """The requests with an outcome that every mode that could be replayed has answered."""
     outcomes = setting.ground.outcomes
     value = outcomes.value[first:]
-    known = outcomes.mature(as_of)[first:] & ~np.isnan(value)
+    known = counted(setting.ground, setting.start, as_of)[first:]
     for _, measured in answers:
         if len(measured.predictions):
             known = known & ~np.isnan(measured.predictions)
@@ -184,7 +184,7 @@ def _mode(
     lower = scored.metric.lower_is_better
     found = replace(
         found,
-        total=_figure(scored.total(measured.predictions)),
+        total=Figure.of(scored.total(measured.predictions)),
         beside_nothing=beside,
         worse_than_nothing=(beside.sign if lower else -beside.sign) > 0,
     )
@@ -209,8 +209,8 @@ def _costs(found: ModeFact, measured: Measured) -> ModeFact:
     elif not made:
         why = "no run predicted anything"
     ages = measured.ages
-    each = measured.cpu_seconds / answers if answers else None
-    paid = made / used if made and used else 1.0
+    unused = measured.ahead_cpu_seconds * (made / used - 1) if made and used else 0.0
+    each = (measured.cpu_seconds + unused) / answers if answers else None
     return replace(
         found,
         age_half=int(np.quantile(ages, 0.5)) if len(ages) else None,
@@ -222,7 +222,7 @@ def _costs(found: ModeFact, measured: Measured) -> ModeFact:
         covered=_covered(measured.coverage),
         cpu_seconds=measured.cpu_seconds,
         answers=answers,
-        cpu_per_thousand=None if each is None else 1000 * each * paid,
+        cpu_per_thousand=None if each is None else 1000 * each,
     )
 
 
@@ -284,6 +284,8 @@ def _options(found: Sequence[ModeFact]) -> list[Option]:
 def _demand(mode: ModeFact) -> float:
     if mode.kind == "online":
         return _ALWAYS_ON
+    if mode.kind == "hybrid":
+        return _ALWAYS_ON + DAY / mode.every
     return DAY / mode.every + (_SERVER if mode.kind == "features" else 0.0)
 
 
@@ -319,17 +321,3 @@ def _advice(
         turns=() if trouble else tuple((turn.limit, turn.name) for turn in turns(options)),
         why=why,
     )
-
-
-def _figure(found: Estimate) -> Figure:
-    return Figure(found.value, found.low, found.high, found.n, found.why)
-
-
-def _metric(found: Metric) -> MetricFact:
-    bounded = found.unit == "probability scale"
-    return MetricFact(found.name, found.words, found.lower_is_better, bounded, found.task)
-
-
-def _block(whole: Estimate | None) -> str:
-    length = whole.block_length if whole is not None else 1.0
-    return "1 day" if length <= 1 else f"{length:.1f} days"

@@ -38,12 +38,15 @@ class Measured:
 
     `predictions` are those of the life's requests, in their order, NaN where none was made; empty
     where the mode could not be replayed at all, and `why` says it. `ages` are those of the features
-    of the requests that were covered, in microseconds. CPU is in seconds, for `answers` answers.
+    of the requests that were covered, in microseconds. `known` says which requests a model
+    answered, not the fallback. CPU is in seconds, for `answers` answers; `ahead_cpu_seconds` of it
+    for those made beforehand, which others that nobody asked for come on top of.
     `nothing` is the constant answer of the training rows of the first model, NaN where none served.
     """
 
     predictions: Floats
     coverage: Coverage
+    known: NDArray[np.bool_]
     ages: Times
     made: int | None
     used: int | None
@@ -54,6 +57,7 @@ class Measured:
     fit_cpu_seconds: float
     nothing: float
     why: str = ""
+    ahead_cpu_seconds: float = 0.0
 
 
 def prepared(system: System[Any], tables: Tables, until: int, work: Work, unit: Unit) -> History:
@@ -89,16 +93,19 @@ def measure(
     if not coverage.served + coverage.fallback:
         reasons = [fit.reason.splitlines()[0] for fit in life.fits.values() if fit.reason]
         return replace(_failed(history, reasons[-1] if reasons else "no model"), fits=len(reasons))
-    covered = history.serving.covered[inside] & ~life.fallback[inside]
+    known = history.serving.covered[inside] & ~life.fallback[inside] & (life.models[inside] >= 0)
     ages = history.requests.fired[inside] - history.serving.as_of[inside]
     made = _made(life)
+    spent = per_request * coverage.served + life.predict_cpu_seconds
     return Measured(
         predictions=life.predictions[inside],
         coverage=coverage,
-        ages=ages[covered & (life.models[inside] >= 0)],
+        known=known,
+        ages=ages[known],
         made=made,
         used=None if made is None else coverage.served,
-        cpu_seconds=per_request * coverage.served + life.predict_cpu_seconds,
+        cpu_seconds=spent,
+        ahead_cpu_seconds=0.0 if made is None else spent,
         answers=coverage.served,
         fits=len(life.fits),
         reused=sum(fit.cpu_seconds == 0 for fit in life.fits.values()),
@@ -107,11 +114,41 @@ def measure(
     )
 
 
+def hybrid(beforehand: Measured, online: Measured) -> Measured:
+    """Predictions made beforehand, and online answers to what no run knew.
+
+    Each is that of the mode by itself, from a model trained as that mode trains: nothing that one
+    answers changes the other.
+    """
+    if why := beforehand.why or online.why:
+        return replace(beforehand, predictions=beforehand.predictions[:0], why=why)
+    known = beforehand.known
+    fresh = int((~known & online.known).sum())
+    one = online.cpu_seconds / online.answers if online.answers else 0.0
+    answered = beforehand.coverage.served + fresh
+    asked = beforehand.coverage.asked
+    return replace(
+        beforehand,
+        predictions=np.where(known, beforehand.predictions, online.predictions),
+        coverage=Coverage(asked, answered, 0, asked - answered),
+        known=known | online.known,
+        ages=np.concatenate([beforehand.ages, np.zeros(fresh, dtype=np.int64)]),
+        cpu_seconds=beforehand.cpu_seconds + one * fresh,
+        answers=answered,
+        fits=0,
+        reused=0,
+        fit_cpu_seconds=0.0,
+    )
+
+
 def _failed(history: History, why: str) -> Measured:
     empty = np.empty(0, dtype=np.float64)
     nobody = Coverage(len(history), 0, 0, len(history))
     no_time = np.empty(0, dtype=np.int64)
-    return Measured(empty, nobody, no_time, None, None, 0.0, 0, 0, 0, 0.0, float("nan"), why)
+    nothing_known = np.empty(0, dtype=np.bool_)
+    return Measured(
+        empty, nobody, nothing_known, no_time, None, None, 0.0, 0, 0, 0, 0.0, float("nan"), why
+    )
 
 
 def _coverage(life: Replayed) -> Coverage:

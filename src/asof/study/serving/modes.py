@@ -40,8 +40,9 @@ class Mode:
 def modes(system: System[Any], features: str, predictions: str, zone: str) -> list[Mode]:
     """Online, batch features and batch predictions by name, what is declared, and the mistake.
 
-    The mistake is a model trained on fresh features and served stale ones: of the declared mode,
-    or of the stalest features where online is declared.
+    Each way to predict beforehand has a hybrid, which answers online what no run knew. The mistake
+    is a model trained on fresh features and served stale ones: of the declared mode, or of the
+    stalest features where online is declared.
     """
     found = [Mode("online", "online", Online())]
     for name, schedule in _schedules(features, zone, "--features"):
@@ -56,7 +57,12 @@ def modes(system: System[Any], features: str, predictions: str, zone: str) -> li
     mistake = _mistake(found, system.serving)
     if mistake is not None and all(each.serving != mistake.serving for each in found):
         found.append(mistake)
-    ranks = ("online", "features", "predictions", "skewed")
+    found += [
+        replace(each, name=f"hybrid {each.name.removeprefix('predictions ')}", kind="hybrid",
+                declared=False)
+        for each in found if each.kind == "predictions"
+    ]  # fmt: skip
+    ranks = ("online", "features", "predictions", "hybrid", "skewed")
     return sorted(found, key=lambda each: (ranks.index(each.kind), each.every))
 
 

@@ -29,6 +29,8 @@ def made_of(mode: ModeFact) -> str:
         return "online features"
     if mode.kind == "predictions":
         return f"predictions made {often(mode)}"
+    if mode.kind == "hybrid":
+        return f"predictions made {often(mode)}, online for the rest"
     if mode.kind == "features":
         return f"features refreshed {often(mode)}"
     what = "predictions made" if _beforehand(mode) else "features refreshed"
@@ -57,6 +59,7 @@ def order(mode: ModeFact) -> str:
         "online": "Answer with online features.",
         "features": f"Refresh features {often(mode)}.",
         "predictions": f"Predict {often(mode)}.",
+        "hybrid": f"Predict {often(mode)}, and answer online what no run knew.",
         "skewed": "Train on what is served.",
     }[mode.kind]
 
@@ -65,6 +68,8 @@ def needs(mode: ModeFact) -> str:
     """What a mode needs to run."""
     if mode.kind == "online":
         return "server, fresh events"
+    if mode.kind == "hybrid":
+        return "job, lookup, server, fresh events"
     return "job, lookup" if _beforehand(mode) else "job, server"
 
 
@@ -77,8 +82,12 @@ def line(mode: ModeFact) -> str:
         told.append(f"{numbers.share(mode.covered)} of requests known")
     if mode.waste is not None:
         told.append(f"{numbers.share(mode.waste)} of predictions never used")
-    needed = {"server, fresh events": "a server and fresh events", "job, lookup": "a job and a "
-              "lookup", "job, server": "a job and a server"}  # fmt: skip
+    needed = {
+        "server, fresh events": "a server and fresh events",
+        "job, lookup": "a job and a lookup",
+        "job, server": "a job and a server",
+        "job, lookup, server, fresh events": "a job, a lookup, a server and fresh events",
+    }
     return f"{', '.join([*told, f'needs {needed[needs(mode)]}'])}".capitalize()
 
 

@@ -29,7 +29,7 @@ from asof.study.report.study import Study
 from asof.study.report.told import Told
 from asof.study.serving import judge, page
 from asof.study.serving.facts import ServingFacts
-from asof.study.serving.measure import Measured, measure, prepared
+from asof.study.serving.measure import Measured, hybrid, measure, prepared
 from asof.study.serving.modes import FEATURES, PREDICTIONS, Mode, modes
 from asof.units import DAY
 
@@ -107,8 +107,13 @@ def serving(
         work = Work(progress, lanes=workers or os.cpu_count() or 1)
         kept = KeptFits(opened, workers=workers, work=work)
         measured: list[tuple[Mode, Measured]] = []
+        figures = Unit("figures", 0.1 * len(asked) * len(ground))
+        work.plan("figures", [figures])
         anew = True
         for number, mode in enumerate(asked):
+            if mode.kind == "hybrid":
+                measured += _hybrid(mode, measured)
+                continue
             after = _expected(ground, start, asked[number + 1 :], anew=anew)
             unit = features_of(ground)
             work.plan("modes", [*_expected(ground, start, [mode], anew=anew), *after])
@@ -118,18 +123,29 @@ def serving(
             if mode.kind in ("features", "predictions"):  # online, others may have fitted before
                 anew = not 0 < found.fits == found.reused
             measured.append((mode, found))
-        work.over()
         whole = (int(online.requests.fired[-1]) + 1 - start) / DAY
-        facts = judge.facts(
-            judge.Setting(system, ground, start, whole, zone, question, draws),
-            measured,
-            max_loss=max_loss,
-            max_cost=None if max_cost is None else max_cost / 1000,
-        )
+        with work.doing(figures):
+            facts = judge.facts(
+                judge.Setting(system, ground, start, whole, zone, question, draws),
+                measured,
+                max_loss=max_loss,
+                max_cost=None if max_cost is None else max_cost / 1000,
+            )
+        work.over()
         return ServingStudy(facts, ingested)
     finally:
         if store is None:
             opened.close()
+
+
+def _hybrid(mode: Mode, measured: Sequence[tuple[Mode, Measured]]) -> list[tuple[Mode, Measured]]:
+    """A hybrid from the modes that it is made of; nothing where runs knew every request."""
+    beforehand = next(
+        f for m, f in measured if m.kind == "predictions" and m.serving == mode.serving
+    )
+    if not beforehand.why and beforehand.known.all():
+        return []
+    return [(mode, hybrid(beforehand, measured[0][1]))]
 
 
 def _expected(ground: History, start: int, modes: Sequence[Mode], *, anew: bool) -> list[Unit]:
@@ -140,7 +156,7 @@ def _expected(ground: History, start: int, modes: Sequence[Mode], *, anew: bool)
     """
     fits = fits_guessed(ground, start) if anew else []
     found: list[Unit] = []
-    for mode in modes:
+    for mode in (each for each in modes if each.kind != "hybrid"):
         found += [features_of(ground), answers_of(ground, start)]
         found += fits if mode.kind != "skewed" else [features_of(ground)]
     return found

@@ -239,7 +239,7 @@ def _coverage(facts: ServingFacts) -> Iterator[Said]:
 
 def _waste(facts: ServingFacts) -> Iterator[Said]:
     for mode in facts.modes:
-        if mode.made and mode.used is not None and mode.waste is not None:
+        if mode.kind != "hybrid" and mode.made and mode.used is not None and mode.waste is not None:
             yield Said(
                 f"{_sentence(names.made_of(mode))}: {numbers.count(mode.used)} of "
                 f"{numbers.count(mode.made)} predictions answered a request, "

@@ -30,6 +30,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing_half_done(slow, tmp_path_factory):
     for name in ("system.py", "parcels.csv", "deliveries.csv"):
         shutil.copy(slow.folder / name, undisturbed / name)
     slow.asof("backtest", str(undisturbed / "system.py"), "-q", "--draws", "9")
+    (slow.folder / "fitting").unlink()  # what the undisturbed one noted
 
     process = subprocess.Popen(
         command("backtest", "system.py", "--draws", "9"),

@@ -1,13 +1,19 @@
-"""Windowed features: the kernel beside SQL and hand-written prefix sums, in one run.
+"""Windowed features: Asof beside SQL and hand-written prefix sums, in one run.
 
 Rows of keys (Zipf), requests about them, windows of 1 h, 1 d, 7 d and 30 d; Parquet in, Parquet
-out. Each contender is one process with the same threads; CPU seconds and peak memory are the
-operating system's, values are compared.
+out. Each contender is one process with the same threads, its imports included; CPU seconds and
+peak memory are the operating system's, values are compared.
+
+    asof           the declared system (features_system.py) over its ingested tables
+    kernel         the window kernel alone, handed arrays
+    duckdb_range   RANGE windows over the union of rows and requests
+    duckdb_prefix, polars_prefix
+                   running sums by hand, joined as of both ends of each window
 
     all       count, sum, mean, std, min, max, latest, distinct
-              asof, and DuckDB with RANGE windows over the union of rows and requests
     prefixes  count, sum, mean, which prefix sums can do as well
-              asof, DuckDB (ASOF joins), Polars (join_asof)
+
+What takes more than `--limit` CPU seconds is ended and told as more than that.
 
     python benchmarks/features.py --rows 1000000
 """
@@ -17,11 +23,13 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -62,7 +70,38 @@ def generate(folder: Path, rows: int, seed: int) -> None:
     ).write_parquet(folder / "requests.parquet", compression="snappy")
 
 
+def ingest(folder: Path) -> None:
+    """The rows and requests as the tables of a store, once."""
+    from features_system import asks, events
+
+    from asof.engine.clock import now
+    from asof.engine.ingest import ingest
+    from asof.stores.store import Store
+
+    with Store(folder / "store") as store:
+        for table in (events, asks):
+            ingest(table, store, now=now(), base=folder)
+
+
 def asof(folder: Path, out: Path, wanted: tuple[str, ...]) -> None:
+    from features_system import system
+
+    from asof.compute.plan import answer, plan
+    from asof.compute.requests import requests
+    from asof.declare.kept import ALWAYS
+    from asof.engine.history import read_tables
+    from asof.stores.store import Store
+
+    declared = system(wanted)
+    with Store(folder / "store") as store:
+        tables = read_tables(declared, store)
+    asked = requests(declared, tables["ask"], ALWAYS, -ALWAYS)
+    work = plan(declared.features.columns)
+    found = answer(work, asked.frame, asked.fired, tables, own="ask")
+    found.insert_column(0, asked.frame["id"]).write_parquet(out, compression="snappy")
+
+
+def kernel(folder: Path, out: Path, wanted: tuple[str, ...]) -> None:
     from asof.compute.window.ask import ask
     from asof.compute.window.contract import Aggregate, Questions, Rows, Span, Wanted
     from asof.compute.window.rank import rank_order
@@ -217,17 +256,38 @@ def polars_prefix(folder: Path, out: Path, _wanted: tuple[str, ...]) -> None:
 
 CONTENDERS: dict[str, Callable[[Path, Path, tuple[str, ...]], None]] = {
     "asof": asof,
+    "kernel": kernel,
     "duckdb_range": duckdb_range,
     "duckdb_prefix": duckdb_prefix,
     "polars_prefix": polars_prefix,
 }
 TASKS = {
-    "prefixes": (PREFIXES, ("asof", "duckdb_prefix", "polars_prefix")),
-    "all": (ALL, ("asof", "duckdb_range")),
+    "prefixes": (PREFIXES, ("asof", "kernel", "duckdb_prefix", "polars_prefix")),
+    "all": (ALL, ("asof", "kernel", "duckdb_range")),
 }
 
 
-def measured(task: str, name: str, folder: Path, threads: int) -> dict[str, float]:
+class Measured(NamedTuple):
+    """What a contender took; without memory it was ended."""
+
+    cpu: float
+    wall: float
+    memory: float | None
+
+
+def told(name: str, found: Measured, base: Measured, apart: str) -> str:
+    """One line of the table."""
+    more = " " if found.memory else ">"
+    memory = f"{found.memory:9.0f}" if found.memory else f"{'-':>9}"
+    share = f"{found.memory / base.memory:8.2f}x" if found.memory and base.memory else f"{'-':>9}"
+    values = "not known" if not found.memory else f"differ: {apart}" if apart else "equal"
+    return (
+        f"{name:14}{more:>2}{found.cpu:8.2f}{found.wall:9.2f}{memory}"
+        f"{found.cpu / base.cpu:8.1f}x{share}  {values}"
+    )
+
+
+def measured(task: str, name: str, folder: Path, threads: int, limit: int) -> Measured:
     """Run one contender in a process of its own; its CPU seconds, seconds and peak megabytes."""
     environment = os.environ | {
         "THREADS": str(threads),
@@ -235,15 +295,18 @@ def measured(task: str, name: str, folder: Path, threads: int) -> dict[str, floa
         "OMP_NUM_THREADS": str(threads),
     }
     command = [sys.executable, __file__, "--child", name, "--task", task, "--folder", str(folder)]
+    command += ["--limit", str(limit)]
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {
-        "cpu": after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime,
-        "wall": time.monotonic() - began,
-        "memory": float(done.stdout.split()[-1]) / 1024,
-    }
+    if done.returncode not in {0, -signal.SIGXCPU}:
+        raise SystemExit(done.returncode)
+    return Measured(
+        after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime,
+        time.monotonic() - began,
+        float(done.stdout.split()[-1]) / 1024 if done.returncode == 0 else None,
+    )
 
 
 def peak() -> int:
@@ -276,10 +339,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--task", choices=TASKS, action="append")
+    parser.add_argument("--limit", type=int, default=600, help="CPU seconds for a contender")
     parser.add_argument("--child", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
+        resource.setrlimit(resource.RLIMIT_CPU, (given.limit, given.limit + 60))
         (task,) = given.task
         out = given.folder / f"{task}-{given.child}.parquet"
         CONTENDERS[given.child](given.folder, out, TASKS[task][0])
@@ -289,24 +354,22 @@ def main() -> None:
     if not (folder / "requests.parquet").exists():
         folder.mkdir(parents=True, exist_ok=True)
         generate(folder, given.rows, given.seed)
-    asof(folder, folder / "warm.parquet", ALL)  # what is compiled once on a machine is compiled
+    began = time.process_time()
+    ingest(folder)  # changes nothing where it was done before
     print(f"{given.rows:,} rows, {given.rows // 10:,} requests, {given.threads} threads")
+    print(f"ingested beforehand: {time.process_time() - began:.1f} CPU s")
+    asof(folder, folder / "warm.parquet", ALL)  # what is compiled once on a machine is compiled
     for task in given.task or TASKS:
         wanted, names = TASKS[task]
         print(f"\n{task}: {', '.join(wanted)} over {', '.join(WINDOWS)}")
-        print(f"{'':16}{'CPU s':>9}{'seconds':>9}{'peak MB':>9}{'CPU':>8}{'memory':>8}  values")
-        base: dict[str, float] = {}
+        print(f"{'':16}{'CPU s':>8}{'seconds':>9}{'peak MB':>9}{'CPU':>9}{'memory':>9}  values")
+        base: Measured | None = None
         for name in names:
-            found = measured(task, name, folder, given.threads)
+            found = measured(task, name, folder, given.threads, given.limit)
             base = base or found
             ours, theirs = (folder / f"{task}-{n}.parquet" for n in ("asof", name))
-            apart = disagreement(ours, theirs)
-            print(
-                f"{name:16}{found['cpu']:9.2f}{found['wall']:9.2f}{found['memory']:9.0f}"
-                f"{found['cpu'] / base['cpu']:7.1f}x{found['memory'] / base['memory']:7.2f}x  "
-                f"{'differ: ' + apart if apart else 'equal'}",
-                flush=True,
-            )
+            apart = disagreement(ours, theirs) if found.memory else ""
+            print(told(name, found, base, apart), flush=True)
 
 
 if __name__ == "__main__":

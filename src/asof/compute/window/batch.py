@@ -231,43 +231,32 @@ def _hide_own(state: State, bench: Bench, own: int, size: int) -> int:
     return count
 
 
-@inlined(VOID, STATE, BENCH, PREFIX, READ_I8S, READ_I8S, U1, I8, I8, I8, I8SSS, F8SSS)
-def _answer_group(
-    state: State,
-    bench: Bench,
-    prefix: Prefix,
-    at: Moments,
-    own: Moments,
-    ending: bool,
-    size: int,
-    begin: int,
-    end: int,
-    counts: Moments,
-    floats: Floats,
-) -> None:
-    """Answer the questions `begin` to `end` about the group of `size` rows on the bench."""
-    in_step = own.shape[0] == 0 and _in_step(bench, size, ending) and sum_up(state, prefix, size)
-    looks = _looks_up(state, counts)
-    ends = 0 if in_step else _by_moment(bench, size, ending)
+@inlined(I8, SOURCE, READ_I8S, I8, STATE, BENCH, PREFIX)
+def _prepare(
+    source: Source, own: Moments, size: int, state: State, bench: Bench, prefix: Prefix
+) -> int:
+    """Make a group on the bench ready for its questions; how many rows end, -1 if it is in step."""
+    ending = source.known_until.shape[0] > 0
+    bench.passed[:] = 0
+    if own.shape[0] == 0 and _in_step(bench, size, ending) and sum_up(state, prefix, size):
+        return -1
     if own.shape[0] > 0:
         for place in range(size):
             bench.by_key[place] = place
         sort_places(bench.key, bench.by_key, bench.spare, size)
-    bench.passed[:] = 0
-    for to in range(begin, end):
-        moment = int(at[to])
-        away = 0
-        if in_step:
-            _show_next(state, bench, moment, size, looks)
-            reach_for(state, prefix, moment, bench.passed[SHOWN])
-        else:
-            _show_and_hide(state, bench, moment, size, ends)
-            advance(state, moment, size)
-            if own.shape[0] > 0 and own[to] >= 0:
-                away = _hide_own(state, bench, int(own[to]), size)
-        answer(state, counts, floats, to)
-        for i in range(away):
-            show(state, bench.spare[i])
+    return _by_moment(bench, size, ending)
+
+
+@inlined(VOID, I8SSS, I8, I4S, I8, I8, I8)
+def _number_edges(
+    counts: Moments, edges: int, order: Codes, start: int, begin: int, end: int
+) -> None:
+    """Name the latest and first rows of a group by their numbers instead of their places."""
+    for span in range(counts.shape[0]):
+        for edge in range(edges, edges + 2):
+            for to in range(begin, end):
+                if counts[span, edge, to] >= 0:
+                    counts[span, edge, to] = order[start + counts[span, edge, to]]
 
 
 @compiled(VOID, SOURCE, I4S, I8S, I8S, READ_I8S, READ_I8S, STATE, BENCH, PREFIX, I8SSS, F8SSS)
@@ -292,6 +281,7 @@ def answer_groups(
     their numbers.
     """
     edges = counts.shape[1] - 2
+    looks = _looks_up(state, counts)
     for group in range(starts.shape[0] - 1):
         begin = question_starts[group]
         end = question_starts[group + 1]
@@ -302,12 +292,21 @@ def answer_groups(
         empty(state, size)
         _gather(source, order, start, size, state, bench)
         _renumber(source, order, start, size, state, bench)
-        ending = source.known_until.shape[0] > 0
-        _answer_group(state, bench, prefix, at, own, ending, size, begin, end, counts, floats)
+        ends = _prepare(source, own, size, state, bench, prefix)
+        for to in range(begin, end):
+            moment = int(at[to])
+            away = 0
+            if ends < 0:
+                _show_next(state, bench, moment, size, looks)
+                reach_for(state, prefix, moment, bench.passed[SHOWN])
+            else:
+                _show_and_hide(state, bench, moment, size, ends)
+                advance(state, moment, size)
+                if own.shape[0] > 0 and own[to] >= 0:
+                    away = _hide_own(state, bench, int(own[to]), size)
+            answer(state, counts, floats, to)
+            for i in range(away):
+                show(state, bench.spare[i])
         if edges > state.codes.shape[0]:
-            for span in range(state.reach.shape[0]):
-                for edge in range(edges, edges + 2):
-                    for to in range(begin, end):
-                        if counts[span, edge, to] >= 0:
-                            counts[span, edge, to] = order[start + counts[span, edge, to]]
+            _number_edges(counts, edges, order, start, begin, end)
         _clear(source, order, start, size, state, bench)

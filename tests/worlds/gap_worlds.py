@@ -15,7 +15,7 @@ The process, per visit:
     early    normal, a reading at noon of the day before, known at once
     reading  normal, a reading twenty minutes before the visit, known at once
     shut     hours from the last closing to midnight; each day closes once, uniform 8:00 to 24:00
-    mood     of the day, 1 or -1, with probability 3/4 that of the day before; code: names the day
+    mood     of the day, 1 or -1, for each day anew; code: names the day
     line     what is sold, by the calendar
     long     whether the outcome is told after 150 days and not after six hours
     sold     with probability 1 / (1 + exp(-odds)), `odds` as the world says
@@ -27,6 +27,9 @@ A model sees `features` of the world, as one of three views shows them:
     stale      as known at midnight:      0,    early,   since = shut
 
 (0 where nothing is known; x, clock, line and code are the visit's own in every view.)
+
+Moods are drawn for each day anew: were a day's like that of the day before, folds of days would
+gain by the days on both sides, and the bar of the past would truly not be zero.
 
 `simulated` draws the history of a seed, `written` writes its tables for `system`, which declares
 it. `fresh` draws any number of visits of the life by the same code. Nothing is random but through
@@ -155,7 +158,7 @@ def fresh(world: GapWorld, size: int, seed: int) -> Visits:
     """
     chance = np.random.default_rng([seed, 1, *world.name.encode()])
     day = world.begins + np.arange(size) * world.life // size
-    mood = np.where(chance.random(size) < 0.5, -1.0, 1.0) * world.moods
+    mood = _moods(chance, size) * world.moods
     code = np.full(size, -1.0)
     return _drawn(world, day, chance, shut=_shut(chance, size), mood=mood, code=code)
 
@@ -191,8 +194,7 @@ def _shut(chance: np.random.Generator, size: int) -> Floats:
 
 
 def _moods(chance: np.random.Generator, size: int) -> Floats:
-    turned = np.where(chance.random(size) < np.where(np.arange(size) == 0, 0.5, 0.25), -1.0, 1.0)
-    return np.cumprod(turned).astype(np.float64)
+    return np.where(chance.random(size) < 0.5, -1.0, 1.0)
 
 
 class KnowsDays(ClassifierMixin, BaseEstimator):

@@ -26,9 +26,10 @@ _WORDS = {
 class Cast:
     """A column as its declared type: values, and for each fault in words the rows that have it.
 
-    The values of faulty rows are null. `possible` is False where no value of the found type can
-    be one of the declared type. Times come apart: `values` (Int64 us UTC) for those that say
-    their offset, `walls` (naive datetimes) for those that do not.
+    A fault that is not among them no row has. The values of faulty rows are null. `possible` is
+    False where no value of the found type can be one of the declared type. Times come apart:
+    `values` (Int64 us UTC) for those that say their offset, `walls` (naive datetimes) for those
+    that do not.
     """
 
     values: pl.Series
@@ -76,8 +77,7 @@ def _float(found: pl.Series) -> Cast:
         return _impossible(found, pl.Float64())
     values = found.cast(pl.Float64, strict=False)
     if values.null_count() == found.null_count() and _plain(values):
-        nowhere = pl.repeat(False, len(found), eager=True)
-        return Cast(values, {"is not a number": nowhere, "is infinite": nowhere})
+        return Cast(values, {})
     wrong = _lost(found, values)
     values = values.fill_nan(None)
     values = values.set((values == 0.0).fill_null(value=False), 0.0)  # -0.0 == 0.0

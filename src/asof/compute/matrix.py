@@ -55,7 +55,10 @@ def matrix(features: pl.DataFrame) -> Matrix:
             words = column.drop_nulls().unique().sort()
             categories[column.name] = tuple(words.to_list())
             numbers = column.cast(pl.Enum(words)).to_physical()
-        values[:, position] = numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        numbers = numbers.cast(pl.Float64)
+        if numbers.null_count():
+            numbers = numbers.fill_null(float("nan"))
+        values[:, position] = numbers.to_numpy()
     return Matrix(tuple(features.columns), values, categories)
 
 

@@ -42,9 +42,10 @@ Progress = Callable[[int, int | None], None]
 SCORE = "score"
 """The kind of run that a batch run is kept as."""
 
-_CELLS = 1 << 21
-"""Features in a batch: many enough that a library's call is cheap, few enough for the memory."""
 _BLOCK = 1024
+_MOST, _CELLS = 64, 1 << 21
+"""Blocks and values in a batch: many enough that a library's call is cheap, and a small part of
+the memory."""
 _WAITING = 2
 """Batches that may be under way for each worker."""
 
@@ -293,8 +294,9 @@ class _Run:
                     self.progress(done, asked.total)
 
     def _batch(self) -> int:
-        wide = max(len(self.answering.planned.columns), 1)
-        return max(8, _CELLS // wide // _BLOCK) * _BLOCK
+        answering = self.answering
+        wide = len(answering.planned.columns) + len(table_of(answering.system).row.columns_)
+        return min(_MOST, max(8, _CELLS // wide // _BLOCK)) * _BLOCK
 
     def _require_some(self) -> None:
         if self.predicted or not self.reasons:

@@ -196,15 +196,16 @@ def _show_and_hide(state: State, bench: Bench, moment: int, size: int, ends: int
     """Show what has become visible by a moment, and hide what has ended."""
     shown = bench.passed[SHOWN]
     while shown < size and bench.known_from[bench.shown[shown]] < moment:
-        place = bench.shown[shown]
+        place = int(bench.shown[shown])
         if ends == 0 or bench.known_until[place] >= moment:
             show(state, place)
         shown += 1
     bench.passed[SHOWN] = shown
     ended = bench.passed[ENDED]
     while ended < ends and bench.known_until[bench.ended[ended]] < moment:
-        if is_set(state.bits, 0, bench.ended[ended]):
-            hide(state, bench.ended[ended])
+        place = int(bench.ended[ended])
+        if is_set(state.bits, 0, place):
+            hide(state, place)
         ended += 1
     bench.passed[ENDED] = ended
 

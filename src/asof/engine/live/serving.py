@@ -151,39 +151,47 @@ class LiveServing:
         as_of = [self.as_of(one.fired) for one in asked]
         rows, covered = self._rows(asked, as_of)
         told = self.features.ask(rows, as_of)
-        models = [self._model_at(at) for at in as_of]
-        replies: list[Reply] = []
-        for i, one in enumerate(asked):
-            model, known = models[i]
-            doubles = self._vectors[model.name](told[i])
-            replies.append(
-                Reply(one, as_of[i], np.nan, model, not (known and covered[i]), told[i], doubles)
+        served = [self._model_at(at) for at in as_of]
+        models = [model for model, _ in served]
+        vectors = [
+            self._vectors[model.name](values) for model, values in zip(models, told, strict=True)
+        ]
+        fallback = [not (known and at) for (_, known), at in zip(served, covered, strict=True)]
+        predictions = self._predicted(models, fallback, told, vectors)
+        return [
+            Reply(*reply)
+            for reply in zip(
+                asked, as_of, predictions, models, fallback, told, vectors, strict=True
             )
-        return self._predicted(replies)
+        ]
 
-    def _predicted(self, replies: list[Reply]) -> list[Reply]:
-        """The same with their predictions, model by model."""
-        found = [self._otherwise(reply.model) for reply in replies]
+    def _predicted(
+        self,
+        models: Sequence[Served],
+        fallback: Sequence[bool],
+        told: Sequence[list[Any]],
+        vectors: Sequence[list[float]],
+    ) -> list[float]:
+        """A prediction a request, model by model."""
         by_model: dict[str, list[int]] = {}
-        for i, reply in enumerate(replies):
-            if not reply.fallback:
-                by_model.setdefault(reply.model.name, []).append(i)
+        for i, model in enumerate(models):
+            if not fallback[i]:
+                by_model.setdefault(model.name, []).append(i)
+        found = [0.0] * len(models)
+        for i in range(len(models)):
+            if fallback[i]:
+                found[i] = self._otherwise(models[i])
         for rows in by_model.values():
-            runtime = replies[rows[0]].model.runtime
+            runtime = models[rows[0]].runtime
             if runtime.takes_words:
-                told = self._matrix([replies[i].features for i in rows])
-                predictions = runtime.predict_matrix(told).tolist()
+                predictions = runtime.predict_matrix(self._matrix([told[i] for i in rows])).tolist()
             elif runtime.kind == "lightgbm":
-                predictions = [runtime.predict_one(replies[i].vector) for i in rows]
+                predictions = [runtime.predict_one(vectors[i]) for i in rows]
             else:
-                values = np.array([replies[i].vector for i in rows])
-                predictions = runtime.predict(values).tolist()
+                predictions = runtime.predict(np.array([vectors[i] for i in rows])).tolist()
             for i, prediction in zip(rows, predictions, strict=True):
                 found[i] = prediction
-        return [
-            reply._replace(prediction=prediction)
-            for reply, prediction in zip(replies, found, strict=True)
-        ]
+        return found
 
     def _matrix(self, rows: Sequence[list[Any]]) -> Matrix:
         """Features as a matrix with dictionaries of its own, words unknown to the fit included."""

@@ -247,3 +247,88 @@ def test_no_row_is_lost_and_the_good_are_good(values):
     ]
     assert checked.good[POSITION].to_list() == fine
     assert all(checked.bad[REASONS].to_list())
+
+
+class Flight(asof.Row):
+    flight: asof.Key[int]
+    seats: asof.Col[int]
+    sold: asof.Col[int | None]
+    departs_at: asof.Time
+    arrives_at: asof.Moment = asof.col(null=True)
+    cancelled: asof.Col[bool]
+
+
+IN_ORDER = (Flight.arrives_at - Flight.departs_at).in_minutes() > 0
+NOT_OVERSOLD = Flight.sold <= Flight.seats
+
+
+def flights(**changed):
+    made = {
+        "flight": [1, 2, 3], "seats": [9, 9, 9], "sold": [5, 5, 5], "cancelled": [False] * 3,
+        "departs_at": [NOON] * 3, "arrives_at": [NOON + timedelta(hours=1)] * 3,
+    }  # fmt: skip
+    return pl.DataFrame(made | changed, strict=False)
+
+
+def ruled(*rules):
+    return asof.source(Flight, withdrawn=Flight.cancelled, rules=rules, refuse_above=0.5)
+
+
+def test_a_row_that_breaks_a_rule_is_set_apart_with_the_rule():
+    early = [NOON - timedelta(hours=1), NOON + timedelta(hours=1), NOON]
+    checked = check(
+        flights(arrives_at=early, sold=[10, 9, 1]), table := ruled(IN_ORDER, NOT_OVERSOLD)
+    )
+    assert reasons(checked) == {
+        0: [f"breaks the rule {IN_ORDER!r}", "breaks the rule (Flight.sold <= Flight.seats)"],
+        2: [f"breaks the rule {IN_ORDER!r}"],
+    }
+    assert checked.good["flight"].to_list() == [2]
+    with pytest.raises(DataRefused) as caught:
+        require_most(table, checked.bad, what="flights.csv", read=3)
+    assert "departs_at=2024-01-01 12:00:00+00:00" in caught.value.found
+    assert "sold=10" in caught.value.found
+    part = check(flights(sold=[10, 9, 1]), table, part=True)
+    assert reasons(part) == {0: ["breaks the rule (Flight.sold <= Flight.seats)"]}
+
+
+def test_what_is_not_known_breaks_no_rule_and_a_withdrawal_owes_none():
+    table = ruled(IN_ORDER, NOT_OVERSOLD)
+    assert check(flights(sold=[None] * 3, arrives_at=[None] * 3), table).bad.height == 0
+    gone = check(flights(sold=[99] * 3, cancelled=[True, False, False]), table)
+    assert list(reasons(gone)) == [1, 2]
+    unread = check(flights(sold=["many", "5", "5"]), table)
+    assert reasons(unread) == {0: ["sold is not a whole number"]}
+
+
+def test_rules_that_read_alike_are_both_kept():
+    def least(limit):
+        @asof.computed
+        def enough(sold: int | None) -> bool:
+            return sold is None or sold >= limit
+
+        return enough(Flight.sold)
+
+    checked = check(flights(sold=[1, 5, 9]), ruled(least(2), least(0)))
+    assert list(reasons(checked)) == [0]
+
+
+def test_a_rule_whose_function_fails_refuses_in_words():
+    @asof.computed
+    def inverse(sold: int | None) -> bool:
+        return 1 / (sold or 0) > 0
+
+    with pytest.raises(DataRefused, match="could not be evaluated") as caught:
+        check(flights(sold=[0, 1, 2]), ruled(inverse(Flight.sold)))
+    assert caught.value.found == "ZeroDivisionError: division by zero"
+
+
+def test_a_reference_keeps_its_rules():
+    class Plane(asof.Row):
+        tail: asof.Key[str]
+        seats: asof.Col[int]
+        doors: asof.Col[int]
+
+    planes = asof.reference(Plane, rules=(Plane.doors < Plane.seats,))
+    checked = check(pl.DataFrame({"tail": ["a", "b"], "seats": [9, 2], "doors": [2, 2]}), planes)
+    assert reasons(checked) == {1: ["breaks the rule (Plane.doors < Plane.seats)"]}

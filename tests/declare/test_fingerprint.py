@@ -77,6 +77,7 @@ def test_it_is_the_same_in_every_process_and_folder(first: str, tmp_path: Path):
         ('"""Leave it."""', '"""Leave it alone."""'),
         ("# as it is", "# untouched"),
         ("def helper(frame):\n    return frame", "def helper(frame):\n\n    return (frame)"),
+        ("lag=-days(1)", "lag=-days(1), rules=()"),
     ],
 )
 def test_comments_layout_and_docstrings_change_nothing(
@@ -92,6 +93,7 @@ def test_comments_layout_and_docstrings_change_nothing(
         ("return frame  #", "return frame.head(3)  #"),  # code of a function that is called
         ("return helper(frame)", "return frame"),
         ("lag=-days(1)", "lag=-days(2)"),
+        ("lag=-days(1)", "lag=-days(1), rules=(Booking.nights < 60,)"),
         ("ge=1", "ge=2"),
         ("Col[str]", "Col[str | None]"),
         ("depth=3", "depth=4"),

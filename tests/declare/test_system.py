@@ -172,3 +172,28 @@ def test_a_class_with_two_times_is_refused():
 def test_a_label_of_words_says_what_to_ask_instead():
     with pytest.raises(DeclarationError, match="classes"):
         declared(label=asof.outcome(orders.same(Order.order_id), Order.customer, wait=days(1)))
+
+
+def test_a_rule_is_about_its_row_alone():
+    often = orders.same(Order.customer).last(days(1)).count() + Order.amount > 3
+    customers = asof.reference(type("Customer", (asof.Row,), {"__annotations__": {"id": Key[int]}}))
+    tick = asof.ticks(customers, every=days(1)).moment.local("UTC").hour()
+    for rule, words in (
+        (often, "looks beyond its row"),
+        (tick + Order.amount > 3, "looks beyond its row"),
+        (tick > 3, "about no column"),
+        (Order.amount, "is a condition on a row"),
+        ("amount > 3", "is a condition on a row"),
+        (Parcel.days_late > 0, "about Parcel"),
+    ):
+        with pytest.raises(DeclarationError, match=words) as caught:
+            asof.source(Order, rules=(rule,))
+        assert caught.value.mend
+        assert caught.value.where.startswith("test_system.py:")
+
+
+def test_two_tables_of_one_name_have_one_set_of_rules():
+    ruled = asof.source(Order, rules=(Order.amount > 0,))
+    feature = asof.features(Order, n=ruled.same(Order.customer).last(days(1)).count())
+    with pytest.raises(DeclarationError, match="Two tables are called"):
+        declared(features=feature)

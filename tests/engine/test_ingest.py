@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import asof
 from asof.declare.kept import ALWAYS, AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WITHDRAWN
-from asof.engine.ingest import ingest
+from asof.engine.ingest import ingest, load_fingerprint
 from asof.errors import DataRefused, UsageError
 from asof.stores.store import Store
 
@@ -458,3 +458,25 @@ def test_the_set_of_versions_does_not_depend_on_how_files_cut_it(tmp_path_factor
         found = store.rows(prices).select("item", "price", AVAILABLE).rows()
     told = {(i, float(p), NOON_US + h * HOUR) for part in parts for i, p, h in part}
     assert sorted(found) == sorted(told)
+
+
+def test_rows_that_break_a_rule_are_in_quarantine_and_a_rule_is_part_of_the_load(store):
+    def source(*rules):
+        return asof.source(Reading, lag=asof.hours(1), refuse_above=0.5, rules=rules)
+
+    data = read((1, 2.0, 0), (2, 30.0, 0), (3, None, 0))
+    ruled = source(Reading.value <= 10 * Reading.sensor)
+    assert load_fingerprint(source()) == load_fingerprint(asof.source(Reading, lag=asof.hours(1)))
+    report = ingest(ruled, store, now=NOW, data=data)
+    words = "breaks the rule (Reading.value <= (10 * Reading.sensor))"
+    assert (report.stored, report.loads[0].quarantined) == (2, {words: 1})
+    [(_, aside)] = store.loads.quarantine()
+    assert (aside.row["sensor"], aside.reasons) == (2, (words,))
+    again = ingest(ruled, store, now=NOW + 1, data=data)
+    assert (again.stored, again.unchanged) == (0, 2)
+    looser = ingest(source(Reading.value <= 20 * Reading.sensor), store, now=NOW + 2, data=data)
+    assert looser.loads[0].superseded == 1
+    assert store.rows(readings)["sensor"].sort().to_list() == [1, 2, 3]
+    strict = asof.source(Reading, lag=asof.hours(1), rules=(Reading.value > 100,))
+    with pytest.raises(DataRefused, match=r"break the contract"):
+        ingest(strict, store, now=NOW + 3, data=data)

@@ -14,13 +14,14 @@ from typing import Any
 import polars as pl
 
 from asof.compute.casting import Cast, cast, word
-from asof.compute.promises import broken, repeated
+from asof.compute.promises import broken, reason, repeated, unkept
 from asof.compute.walltime import to_utc
 from asof.declare.kept import ALWAYS, AVAILABLE, POSITION, WITHDRAWN
 from asof.declare.place import nearest
 from asof.declare.rows import ColumnSpec, time_of
-from asof.declare.sources import Source
+from asof.declare.sources import Source, rules_of
 from asof.declare.tables import Table
+from asof.declare.windows import columns_in
 from asof.errors import DataRefused
 
 REASONS = "reasons"
@@ -68,7 +69,8 @@ class _Work:
 
     def fault(self, reason: str, rows: pl.Series) -> None:
         if rows.any():
-            self.faults[reason] = rows
+            earlier = self.faults.get(reason)  # two rules may read alike
+            self.faults[reason] = rows if earlier is None else rows | earlier
 
 
 def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "", part: bool = False) -> Checked:
@@ -147,7 +149,10 @@ def require_most(table: Table[Any], bad: pl.DataFrame, *, what: str, read: int) 
 def _example(bad: pl.DataFrame, table: Table[Any]) -> str:
     """The first row set apart: its key, and the values that its reasons are about."""
     row = bad.row(0, named=True)
-    about = [reason.split(" ", 1)[0] for reason in row[REASONS]]
+    about = [words.split(" ", 1)[0] for words in row[REASONS]]
+    for rule in rules_of(table):
+        if reason(rule) in row[REASONS]:
+            about += [column.name for column in columns_in(rule)]
     names = [name for name in row if name in table.keys or name in about]
     return f"row {row[POSITION]}: {', '.join(f'{name}={row[name]}' for name in names)}"
 
@@ -247,12 +252,25 @@ def _keep_promises(work: _Work, withdrawn: pl.Series, *, part: bool) -> None:
         if not spec.nullable and values.null_count():
             absent = values.is_null() & ~_any(unread, height)
             work.fault(f"{spec.name} is null", absent & bound)
-        for reason, rows in broken(values, spec).items():
-            work.fault(reason, rows & bound)
+        for words, rows in broken(values, spec).items():
+            work.fault(words, rows & bound)
         if spec.contract.unique and not part:
             whole = pl.DataFrame([values.alias(name) for name, values in work.columns.items()])
             again = repeated(whole, spec.name, table.keys)
             work.fault(f"{spec.name} repeats a value that must be unique", again & bound)
+    _keep_rules(work, ~withdrawn)
+
+
+def _keep_rules(work: _Work, bound: pl.Series) -> None:
+    """What columns promise together; a value that could not be read is not known, and breaks none.
+
+    Rules are of one row, so that part of a load is judged as the whole is.
+    """
+    rules = rules_of(work.table)
+    if rules:
+        whole = pl.DataFrame([values.alias(name) for name, values in work.columns.items()])
+        for rule in rules:
+            work.fault(reason(rule), unkept(whole, rule) & bound)
 
 
 def _any(faults: Mapping[str, pl.Series], height: int) -> pl.Series:

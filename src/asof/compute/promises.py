@@ -1,13 +1,17 @@
-"""What a column's contract promises, and the rows that break it."""
+"""What columns promise, each alone and together, and the rows that break it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
+from asof.compute.evaluate import evaluate
+from asof.declare.expressions import Expression
 from asof.declare.rows import ColumnSpec
+from asof.errors import DataRefused
 
 
 def broken(values: pl.Series, spec: ColumnSpec) -> dict[str, pl.Series]:
@@ -37,6 +41,37 @@ def broken(values: pl.Series, spec: ColumnSpec) -> dict[str, pl.Series]:
         found[f"{name} does not match {contract.matches!r}"] = ~_matches(values, contract.matches)
     masks = {words: rows.fill_null(value=False) for words, rows in found.items()}
     return {words: rows for words, rows in masks.items() if rows.any()}
+
+
+def reason(rule: Expression[Any, Any]) -> str:
+    """Why a row that breaks a rule is set apart, in words."""
+    return f"breaks the rule {rule!r}"
+
+
+def unkept(frame: pl.DataFrame, rule: Expression[Any, Any]) -> pl.Series:
+    """Rows for which a rule is false (a mask); what is not known breaks nothing.
+
+    >>> import asof
+    >>> class Stay(asof.Row):
+    ...     nights: asof.Col[int]
+    ...     paid_nights: asof.Col[int | None]
+    >>> rows = pl.DataFrame({"nights": [2, 2, 2], "paid_nights": [2, 3, None]})
+    >>> unkept(rows, Stay.paid_nights <= Stay.nights).to_list()
+    [False, True, False]
+
+    Raises:
+        DataRefused: a function of the user's raised an error on a row.
+    """
+    meant = evaluate(rule).alias("kept")
+    try:
+        kept = frame.with_columns(meant)["kept"]
+    except Exception as error:
+        raise DataRefused(
+            f"The rule {rule!r} could not be evaluated.",
+            found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            mend="Let its function return None where it cannot say.",
+        ) from error
+    return ~kept.fill_null(value=True)
 
 
 def repeated(frame: pl.DataFrame, name: str, keys: Sequence[str]) -> pl.Series:

@@ -14,6 +14,7 @@ from asof.declare.expressions import (
     Column,
 )
 from asof.declare.features import Features, asked_columns, joins_in, uses_tick
+from asof.declare.fingerprint import canonical
 from asof.declare.labels import Label, label_type
 from asof.declare.metrics import REGRESSION_METRICS, MetricName, Task
 from asof.declare.place import nearest, place
@@ -29,7 +30,7 @@ from asof.declare.policies import (
 )
 from asof.declare.rows import Row, column_spec
 from asof.declare.schedules import AfterLabels, AnyOf, Never, Schedule
-from asof.declare.sources import Reference, Source, Ticks
+from asof.declare.sources import Reference, Source, Ticks, rules_of
 from asof.declare.tables import Table
 from asof.declare.times import (
     TimeExpression,
@@ -206,7 +207,8 @@ def _tables(system: Declared) -> Iterator[Fault]:
     requested = system.requests.table if isinstance(system.requests, Ticks) else system.requests
     for table in (requested, system.label.joined.table, *(join.table for join in joins)):
         other = by_name.setdefault(table.name, table)
-        if (other.row, other.path, other.prepare) != (table.row, table.path, table.prepare):
+        one, two = ((t.row, t.path, t.prepare, canonical(rules_of(t))) for t in (other, table))
+        if one != two:
             yield (
                 f"Two tables are called '{table.name}'.",
                 " and ".join(

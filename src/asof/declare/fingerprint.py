@@ -31,6 +31,8 @@ _INSTALLED = tuple(
 _PARSING = threading.Lock()
 """Python 3.11 counts the depth of syntax trees once for all threads: only one may build one."""
 _LEFT_OUT = frozenset({"declared", "refuse_above", "min_rows", "fresh_within"})
+_LEFT_OUT_WHERE_EMPTY = frozenset({"rules"})
+"""What was not there once: a declaration without it stays what it was, and so do its loads."""
 
 
 def fingerprint(value: object) -> str:
@@ -72,7 +74,8 @@ class _Writer:
         if dataclasses.is_dataclass(value):
             fields = (f for f in dataclasses.fields(value) if f.name not in _LEFT_OUT)
             pairs = ((f.name, getattr(value, f.name)) for f in fields)
-            return f"{type(value).__name__}({self._pairs(pairs)})"
+            told = [pair for pair in pairs if _says(*pair)]
+            return f"{type(value).__name__}({self._pairs(told)})"
         if isinstance(value, Mapping):
             items = cast("Mapping[object, object]", value).items()
             return "{" + ",".join(sorted(self._pairs([item]) for item in items)) + "}"
@@ -130,6 +133,10 @@ class _Writer:
         if isinstance(value, type) and not issubclass(value, Row):
             return f"{name}:{value.__module__}.{value.__qualname__}"
         return f"{name}:{self.write(value)}"
+
+
+def _says(name: str, value: object) -> bool:
+    return name not in _LEFT_OUT_WHERE_EMPTY or value != ()
 
 
 def _names(code: types.CodeType) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Generic
@@ -11,6 +12,7 @@ from asof.declare.expressions import (
     Column,
     Expression,
 )
+from asof.declare.features import walk
 from asof.declare.place import place
 from asof.declare.rows import Row, column_spec, keys_of, time_of
 from asof.declare.schedules import Schedule, Wall
@@ -23,7 +25,7 @@ from asof.declare.times import (
 from asof.declare.times import (
     zone as checked_zone,
 )
-from asof.declare.windows import Joined, Lookup, Q, V, both, require_table
+from asof.declare.windows import Age, Aggregate, Joined, Lookup, Q, V, both, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -42,6 +44,7 @@ class Source(Table[S]):
     snapshot_column: str | None = None
     fresh_within: Duration | None = None
     condition: Expression[S, Any] | None = None
+    rules: tuple[Expression[S, bool | None], ...] = ()
 
     def same(self, *columns: Column[Q, Any]) -> Joined[Q, S]:
         """Rows that agree with the requested row on columns of the same name."""
@@ -77,6 +80,8 @@ class Found(Generic[Q, S]):
 @dataclass(frozen=True, eq=False)
 class Reference(Table[S]):
     """A table without times, taken as always known: the report says so."""
+
+    rules: tuple[Expression[S, bool | None], ...] = ()
 
     def same(self, *columns: Column[Q, Any]) -> Found[Q, S]:
         """The row that agrees with the requested row on the table's key."""
@@ -123,6 +128,7 @@ def source(
     refuse_above: float = 0.1,
     min_rows: int = 1,
     fresh_within: Duration | None = None,
+    rules: Sequence[Expression[S, bool | None]] = (),
 ) -> Source[S]:
     """Events of one class, from a file or directory (Parquet or CSV) or handed in later.
 
@@ -130,7 +136,9 @@ def source(
     (negative: known ahead), else at its event time. Times without a zone are refused unless
     `zone` names one, or the column that holds it. `prepare` gets the file as a Polars frame and
     returns rows with the declared columns. `withdrawn` names the flag that takes a row back.
-    A load of which more than the share `refuse_above` fails its contract is refused as a whole.
+    `rules` are relations between columns: a row for which one is false goes to quarantine; one
+    that is null, for a value is not known, breaks nothing. A load of which more than the share
+    `refuse_above` fails its contract is refused as a whole.
 
     >>> import asof
     >>> class Payment(asof.Row):
@@ -163,7 +171,7 @@ def source(
         zone_column=zone.name if isinstance(zone, Column) else None,
         withdrawn=_flag(row, withdrawn), grows=grows, snapshots=snapshots is not False,
         snapshot_column=_snapshot_column(row, snapshots),
-        fresh_within=fresh_within,
+        fresh_within=fresh_within, rules=_rules(row, rules),
     )  # fmt: skip
 
 
@@ -175,8 +183,12 @@ def reference(
     prepare: Prepare | None = None,
     nulls: tuple[str, ...] = (),
     refuse_above: float = 0.1,
+    rules: Sequence[Expression[S, bool | None]] = (),
 ) -> Reference[S]:
-    """A table without times, with a key; its first load counts as always known."""
+    """A table without times, with a key; its first load counts as always known.
+
+    `rules` are relations between columns, as those of a source.
+    """
     _check_row(row, "reference")
     if time_of(row) is not None or not keys_of(row):
         raise DeclarationError(
@@ -188,6 +200,7 @@ def reference(
     return Reference(
         name=_name(row, name), row=row, path=str(path) if path is not None else None,
         prepare=prepare, nulls=nulls, refuse_above=_share(refuse_above), declared=place(),
+        rules=_rules(row, rules),
     )  # fmt: skip
 
 
@@ -229,6 +242,50 @@ def _share(value: float) -> float:
             f"refuse_above={value!r} is not a share.", mend="Write 0.1 for a tenth.", where=place()
         )
     return value
+
+
+def rules_of(table: Table[S]) -> tuple[Expression[S, bool | None], ...]:
+    """What the columns of a table's rows promise together."""
+    return table.rules if isinstance(table, Source | Reference) else ()
+
+
+def _rules(
+    row: type[S], rules: Sequence[Expression[S, bool | None]]
+) -> tuple[Expression[S, bool | None], ...]:
+    if not isinstance(rules, Sequence):
+        raise DeclarationError(
+            "rules= is not a sequence of rules.", found=repr(rules), where=place(),
+            mend=f"Write rules=({rules!r},), with the comma.",
+        )  # fmt: skip
+    for rule in rules:
+        _check_rule(row, rule)
+    return tuple(rules)
+
+
+def _check_rule(row: type[Row], rule: Expression[Any, Any]) -> None:
+    if not isinstance(rule, Expression) or rule.value_type is not bool:
+        raise DeclarationError(
+            f"A rule is a condition on a row of {row.__name__}.", found=repr(rule), where=place(),
+            mend=f"Write {row.__name__}.column > 0, or compare two columns.",
+        )  # fmt: skip
+    parts = list(walk(rule))
+    columns = [part for part in parts if isinstance(part, Column | TimeColumn)]
+    strange = [column for column in columns if not issubclass(row, column.row)]
+    if strange or not columns:
+        raise DeclarationError(
+            f"A rule of {row.__name__} is about "
+            f"{strange[0].row.__name__ if strange else 'no column at all'}.",
+            found=repr(rule),
+            mend=f"Use columns of {row.__name__}: "
+            + ", ".join(spec.name for spec in row.columns_)
+            + ".",
+            where=place(),
+        )
+    if any(isinstance(part, Aggregate | Age | Lookup | TickMoment) for part in parts):
+        raise DeclarationError(
+            f"A rule of {row.__name__} looks beyond its row.", found=repr(rule), where=place(),
+            mend="A rule is kept or broken by one row alone; what looks further is a feature.",
+        )  # fmt: skip
 
 
 def _time_column(row: type[Row], column: Expression[Any, Any] | None) -> str | None:

@@ -22,7 +22,7 @@ from asof.compute.contract import REASONS, check, count_reasons, require_most, r
 from asof.declare.fingerprint import fingerprint
 from asof.declare.kept import AVAILABLE, POSITION
 from asof.declare.rows import time_of
-from asof.declare.sources import Source
+from asof.declare.sources import Source, rules_of
 from asof.declare.tables import ArrowStream, Table
 from asof.engine.admit import Admitted, Coming, admit
 from asof.engine.files import Given, find, in_memory, prepared
@@ -67,14 +67,19 @@ def ingest(
 
 
 def load_fingerprint(table: Table[Any]) -> str:
-    """Twelve digits for what of a declaration decides which rows a file means (LAW 2c)."""
+    """Twelve digits for what of a declaration decides which rows a file means (LAW 2c).
+
+    Contracts and rules are among it, for they decide who is let in: under others a file is another
+    load, which takes the earlier one's place. A share that is refused as a whole lets nobody in.
+    """
     terms: tuple[object, ...] = (table.row, table.prepare, table.nulls)
     if isinstance(table, Source):
         terms += (
             table.lag, table.available, table.zone, table.zone_column, table.withdrawn,
             table.grows, table.snapshots, table.snapshot_column,
         )  # fmt: skip
-    return fingerprint(terms)
+    rules = rules_of(table)
+    return fingerprint((*terms, rules) if rules else terms)
 
 
 def _load(

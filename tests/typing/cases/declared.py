@@ -59,9 +59,18 @@ class Constant:
         return [[1 - self.rate_, self.rate_] for _ in range(len(X))]
 
 
-bookings = asof.source(Booking, "bookings.csv", zone=BERLIN, prepare=tidied)
+bookings = asof.source(
+    Booking,
+    "bookings.csv",
+    zone=BERLIN,
+    prepare=tidied,
+    rules=(
+        (Booking.arrives_at - Booking.booked_at).in_days() >= 0,
+        Booking.guest.is_null() | (Booking.price >= Booking.nights),
+    ),
+)
 stays = asof.source(Stay, "stays.csv", zone=BERLIN, lag=hours(6))
-hotels = asof.reference(Hotel, "hotels.csv")
+hotels = asof.reference(Hotel, "hotels.csv", rules=(Hotel.rooms > 0,))
 weather = asof.source(Weather, "weather.csv", zone="UTC", lag=minutes(60))
 
 guests = stays.same(Booking.guest).last(days(365))

@@ -11,6 +11,7 @@ from datetime import time
 from declared import (
     Booking,
     Constant,
+    Hotel,
     Stay,
     Weather,
     about,
@@ -52,6 +53,26 @@ def a_share_of_a_number() -> Declared:
 
 def a_misspelt_policy() -> Declared:
     return system.but(retrainning=asof.never())  # E
+
+
+def a_rule_about_another_row() -> Declared:
+    return asof.source(Stay, rules=(Booking.price > 0,))  # E
+
+
+def a_rule_over_two_rows() -> Declared:
+    return asof.source(Booking, rules=(Booking.price > Stay.paid,))  # E
+
+
+def a_rule_that_is_a_number() -> Declared:
+    return asof.source(Booking, rules=(Booking.price - 1,))  # E
+
+
+def a_rule_without_its_comma() -> Declared:
+    return asof.source(Booking, rules=(Booking.price > 0))  # E
+
+
+def a_rule_of_a_reference_about_another_row() -> Declared:
+    return asof.reference(Hotel, rules=(Booking.nights > 0,))  # E
 
 
 def a_misspelt_keyword_of_a_source() -> Declared:

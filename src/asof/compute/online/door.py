@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asof.compute.online.table import Values
+from asof.compute.scalar import compiled
 from asof.declare.kept import ALWAYS
 from asof.declare.rows import ColumnSpec, Contract, time_of
-from asof.declare.sources import Source
+from asof.declare.sources import Source, rules_of
 from asof.declare.tables import Table
 
 _RFC3339 = re.compile(
@@ -78,12 +79,26 @@ class Door:
         # Uniqueness is a property of the whole that comes, not of one row.
         unique = any(spec.contract.unique for spec in specs)
         self._plain = None if unique else _written(specs)
+        rules = [(repr(rule), rule) for rule in rules_of(table)]
+        self._rules = compiled(rules, {n: i for i, n in enumerate(names)}) if rules else None
 
     def take(self, row: Mapping[str, Any]) -> Values | None:
         """The row's stored values if it plainly keeps its contract, else None."""
         if self._plain is None or not self.names.issuperset(row):
             return None
-        return self._plain(row.get)
+        values = self._plain(row.get)
+        if values is None or self._rules is None or self._keeps(values):
+            return values
+        return None
+
+    def _keeps(self, values: Values) -> bool:
+        """Whether no rule is broken; a withdrawal owes none."""
+        if self._rules is None or self.withdrawn(values):
+            return True
+        try:
+            return False not in self._rules(values)
+        except Exception:  # noqa: BLE001  the user's function; the whole check says it in words
+            return False
 
     def key(self, row: Mapping[str, Any]) -> Values | None:
         """The key in a row as its columns have it; None where a part of it is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,10 @@ from asof.study.backtest import ingest_declared
 from asof.study.periods import zone_of
 from asof.study.why import why
 
+_SWITCH = 0.0001
+"""Seconds for which one thread may keep Python to itself. What reads the network waits so long for
+each request while answers are computed, and under overload has to turn most of them away."""
+
 
 def run(reference: str, options: Options, settings: Settings, *, fresh: bool, quiet: bool) -> None:
     """Run the command."""
@@ -38,6 +43,7 @@ def run(reference: str, options: Options, settings: Settings, *, fresh: bool, qu
     with Store(directory) as store:  # a port that is taken is told before the work, not after
         address(replace(options, tokens=store.tokens.list))
     declared = partial(system_of, str(Path(reference).resolve()))
+    sys.setswitchinterval(_SWITCH)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(found, directory, declared, options, settings, quiet=quiet))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +39,9 @@ LOG = logging.getLogger("asof.live")
 
 _LOOK = 0.2
 """Seconds between looks at the time and the journal: a failure lasts longer than that."""
+
+_MUCH, _WORK, _BREATH = 128, 0.004, 0.0008
+"""While more bodies than that wait: seconds of answering at a stretch, and of the pause after."""
 
 _ROW_BY_ROW = 50_000
 """So many rows after a snapshot are quicker taken one by one than all tables read anew."""
@@ -114,6 +118,7 @@ class Running:
             else None
         )
         self._turning = False
+        self._pause, self._breathed = threading.Event(), 0.0
 
     # --- beginning and end ---------------------------------------------------------------------
 
@@ -210,7 +215,8 @@ class Running:
         """End: what waits is answered and written, a fit is taken up at the next start."""
         for task in [*self._tasks, *(task for _, task in self._fits.values())]:
             task.cancel()
-        self._turn()
+        while self.front.waiting:
+            self.front.turn()
         await asyncio.to_thread(self._fitter.close)
         await asyncio.to_thread(self._sealer.close)
 
@@ -346,8 +352,20 @@ class Running:
         return await job.future
 
     def _turn(self) -> None:
-        self._turning = False
         self.front.turn()
+        self._turning = self.front.waiting > 0
+        if self._turning:
+            self._breathe()
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _breathe(self) -> None:
+        """Let the thread that reads the network have Python now and then while much waits.
+
+        It needs it for every request that comes, also for those that are turned away.
+        """
+        if self.front.waiting > _MUCH and elapsed() - self._breathed > _WORK:
+            self._pause.wait(_BREATH)
+            self._breathed = elapsed()
 
     async def _predict_in_stream(
         self, rows: Sequence[Row], *, explain: bool, durable: bool

@@ -51,6 +51,9 @@ class App:
         try:
             route, parameters = self._routes.find(scope.path, scope.method)
             if route.weighs:
+                if self.gate.turns_away():
+                    self._turn_away(wire, route, began)
+                    return
                 flight = self.gate.enter(wire, began)
             head = scope.headers
             if route.secured:
@@ -80,6 +83,12 @@ class App:
         self.measures.passed(route.endpoint, reply[0], elapsed() - began)
         if unread:
             await self._linger(wire)
+
+    def _turn_away(self, wire: Wire, route: Route, began: float) -> None:
+        """Answer 503, with no work but that: under overload this is most of what is done."""
+        reply = self._full[route.inference]
+        wire.response_bytes(*reply)
+        self.measures.passed(route.endpoint, reply[0], elapsed() - began)
 
     def _told(self, error: AsofError, route: Route) -> Reply:
         if error is self.gate.full:

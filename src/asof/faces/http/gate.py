@@ -77,15 +77,15 @@ class Gate:
             mend="Come again after the seconds of Retry-After.",
         )
 
-    def enter(self, wire: Wire, began: float) -> Flight:
-        """Take a request on.
+    def turns_away(self) -> bool:
+        """Whether as many as may be are under way; the request that was to come is counted."""
+        if len(self.flights) < self._options.at_once:
+            return False
+        self.turned_away += 1
+        return True
 
-        Raises:
-            Overloaded: as many as may be are under way.
-        """
-        if len(self.flights) >= self._options.at_once:
-            self.turned_away += 1
-            raise self.full
+    def enter(self, wire: Wire, began: float) -> Flight:
+        """Take a request on that is not turned away."""
         flight = Flight(wire, asyncio.current_task(), began + self._options.deadline, began)
         self.flights.add(flight)
         if self._timer is None:
@@ -107,7 +107,8 @@ class Gate:
         """
         if self.pending_bytes + size > self._options.pending_bytes:
             self.turned_away += 1
-            raise self.full
+            # One instance for all: without this it would drag the frames of all of them along.
+            raise self.full.with_traceback(None)
         self.pending_bytes += size
         flight.size += size
 

@@ -17,7 +17,7 @@ from asof.declare.kept import ALWAYS
 from asof.engine.clock import Stamps
 from asof.engine.live.answers import Answer, Receipt, Row, SetApart
 from asof.engine.live.core import Core
-from asof.engine.live.intake import Came, Intake
+from asof.engine.live.intake import Came, Good, Intake
 from asof.engine.live.journalled import DECIDED, payload, predicted
 from asof.engine.live.serving import Reply
 from asof.engine.messages import Message
@@ -154,9 +154,12 @@ class Front:
     def _answer_all(self, jobs: Sequence[Job]) -> None:
         asked: list[Asked] = []
         kept: list[tuple[Job, int]] = []
-        keyed = [(job, keys) for job in jobs if (keys := self._keys_of(job)) is not None]
+        came: list[Good] = []
+        keyed = [(job, keys) for job in jobs if (keys := self._keys_of(job, came)) is not None]
         if not keyed:
             return
+        if came:
+            self._hand_in(came)
         at = self._stamps.next()
         self.pass_timers(at)
         for job, keys in keyed:
@@ -184,11 +187,11 @@ class Front:
             self._answer_singly(asked, kept, at, error)
             return
         first = 0
-        recorded = self.recording
+        recorded, ages = self.recording, self.ages(replies[0].as_of)
         waiting: list[Job] = []
         for job, count in kept:
             for i, reply in enumerate(replies[first : first + count]):
-                job.answers[i] = self.told(reply, explain=job.explain, recorded=recorded)
+                job.answers[i] = self.told(reply, ages, explain=job.explain, recorded=recorded)
             first += count
             waiting.append(job)
         self.record(replies, at, waiting)
@@ -237,12 +240,17 @@ class Front:
         """Whether answers are being recorded."""
         return not self._journal.health.failing
 
-    def told(self, reply: Reply, *, explain: bool, recorded: bool) -> Answer:
-        """A reply as the door tells it."""
-        ages = {
-            name: None if newest is None or newest == ALWAYS else (reply.as_of - newest) / 1e6
+    def ages(self, as_of: int) -> Mapping[str, float | None]:
+        """By source the seconds since the newest row that features see became known."""
+        return {
+            name: None if newest is None or newest == ALWAYS else max(0, as_of - newest) / 1e6
             for name, newest in self.core.serving.features.newest().items()
         }
+
+    def told(
+        self, reply: Reply, ages: Mapping[str, float | None], *, explain: bool, recorded: bool
+    ) -> Answer:
+        """A reply as the door tells it."""
         names = self.core.serving.features.names
         return Answer(
             request=reply.asked.name,
@@ -256,16 +264,22 @@ class Front:
             features=dict(zip(names, reply.features, strict=True)) if explain else None,
         )
 
-    def _keys_of(self, job: Job) -> list[Values] | None:
-        """The keys that a job asks about; rows that are handed in are taken first."""
+    def _keys_of(self, job: Job, came: list[Good]) -> list[Values] | None:
+        """The keys that a job asks about; rows that are handed in go to `came`."""
         if job.future.done():  # the client has left
             return None
         keys: list[Values] = []
+        new: list[Good] = []
         try:
-            keys.extend(self.key_of(row) for row in job.rows)
+            for row in job.rows:
+                key, handed_in = self._asked_by(row)
+                keys.append(key)
+                if handed_in is not None:
+                    new.append(handed_in)
         except AsofError as error:
             job.fail(_in_place(error, len(keys), len(job.rows)))
             return None
+        came += new
         return keys
 
     def key_of(self, row: Row) -> Values:
@@ -274,8 +288,26 @@ class Front:
         Raises:
             RequestRefused: the row breaks its contract, or names no key.
         """
+        key, handed_in = self._asked_by(row)
+        if handed_in is not None:
+            self._hand_in([handed_in])
+        return key
+
+    def _hand_in(self, rows: Sequence[Good]) -> None:
+        """Let rows that came with questions count, as one message."""
+        placed = [row._replace(position=i) for i, row in enumerate(rows)]
+        self.apply(self.core.asked.name, Came(placed, ()), handed_in=True)
+
+    def _asked_by(self, row: Row) -> tuple[Values, Good | None]:
+        """The key that a request asks about, and its row where it says more than is known."""
         if row.keys() == self._key_names:
-            return self._bare_key(row)
+            return self._bare_key(row), None
+        good = self._doors[self.core.asked.name].plain(row) or self._looked_at(row)
+        key = tuple([good.values[i] for i in self._key_places])
+        return key, None if self.core.requests.table.row(key) == good.values else good
+
+    def _looked_at(self, row: Row) -> Good:
+        """The row of a request by the whole contract, which says what is wrong."""
         table = self.core.asked
         try:
             came = self._doors[table.name].take([row])
@@ -290,11 +322,7 @@ class Front:
                 mend="Mend the row; its columns are in /openapi.json.",
                 where=table.row.declared_,
             )
-        values = came.good[0].values
-        key = tuple([values[i] for i in self._key_places])
-        if self.core.requests.table.row(key) != values:
-            self.apply(table.name, came, handed_in=True)
-        return key
+        return came.good[0]
 
     def _bare_key(self, row: Row) -> Values:
         key = self._doors[self.core.asked.name].key(row)

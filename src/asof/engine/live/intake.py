@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -22,8 +22,7 @@ from asof.stores.loads import SetAside
 _INT64 = range(-(2**63), 2**63)
 
 
-@dataclass(frozen=True)
-class Good:
+class Good(NamedTuple):
     """A row that keeps its contract: its place in the message, values, declared availability."""
 
     position: int
@@ -60,6 +59,11 @@ class Intake:
         if None not in found and len(rows) >= self.table.min_rows:
             return Came([self._good(i, values) for i, values in enumerate(found) if values], ())
         return self._checked(rows)
+
+    def plain(self, row: Row) -> Good | None:
+        """A row that plainly keeps its contract; None where it has to be looked at closely."""
+        values = self._door.take(row)
+        return None if values is None else self._good(0, values)
 
     def key(self, row: Row) -> Values | None:
         """The key in a row, as stored; None where it has none."""

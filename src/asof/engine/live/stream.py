@@ -107,8 +107,11 @@ class Stream:
         whole: list[Job] = []
         recorded = self._front.recording
         for reply, jobs in zip(replies, waiting, strict=True):
+            ages = self._front.ages(reply.as_of)
             for job, i in jobs:
-                job.answers[i] = self._front.told(reply, explain=job.explain, recorded=recorded)
+                job.answers[i] = self._front.told(
+                    reply, ages, explain=job.explain, recorded=recorded
+                )
                 if len(job.answers) == len(job.rows):
                     whole.append(job)
         self._front.record(replies, self._stamps.next(), whole)

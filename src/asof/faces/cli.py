@@ -340,11 +340,12 @@ def score(
 
 @cli.command()
 @SYSTEM
-def check(system: str) -> None:
-    """Check the declaration and print it whole."""
-    from asof.faces.project import project
+@JSON
+def check(system: str, *, as_json: bool) -> None:
+    """Check the declaration, print it whole, and look for leaks in its data."""
+    from asof.faces.check import run
 
-    click.echo(str(project(system).system))
+    run(system, as_json=as_json)
 
 
 cli.add_command(up)

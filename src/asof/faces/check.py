@@ -1,0 +1,45 @@
+"""`asof check`: the declaration in words, and what its data show of leaks."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from asof.errors import ExitCode
+from asof.faces.console import print_json
+from asof.faces.project import project
+from asof.stores.store import Store
+from asof.study.leakage import Leakage, leakage, load, missing
+
+
+def run(reference: str, *, as_json: bool) -> None:
+    """Run the command; leaves with 1 if something is surely a leak."""
+    found = project(reference)
+    system = found.system
+    if not as_json:
+        click.echo(str(system))
+    looked: Leakage | None = None
+    with Store(found.store) as store:
+        lacking = missing(system, store, found.folder)
+        if not lacking:
+            load(system, store, found.folder)
+            looked = leakage(system, store)
+    if as_json:
+        print_json(
+            {
+                "system": system.name,
+                "fingerprint": system.fingerprint,
+                "declaration": str(system),
+                "without_data": list(lacking),
+                "leakage": None if looked is None else looked.to_dict(),
+            }
+        )
+    else:
+        click.echo()
+        if looked is None:
+            click.echo(f"No data to look at: nothing of {', '.join(lacking)}.")
+        for line in looked.lines() if looked is not None else ():
+            click.echo(line)
+    if looked is not None and looked.sure:
+        sys.exit(ExitCode.ANSWER_IS_NO)

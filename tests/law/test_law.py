@@ -16,9 +16,6 @@ from world import WORDS, World, one_row_messages
 from asof.errors import AsofError
 
 CASES = cases()
-OPEN: dict[str, str] = {}
-"""Cases in which the implementation does not keep the law yet, and what it does instead."""
-
 LETTERS = {
     "1": "abcdef", "2": "abcdefg", "3": "abcdef", "4": "abcd", "5": "abc", "6": "abcde",
     "7": "abcdef", "8": "abcd",
@@ -35,16 +32,7 @@ DOORS = ("memory", "one-row messages", "online", "store", "crash")
 
 
 def params(wanted: list[Case]) -> list[Any]:
-    return [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=[pytest.mark.xfail(reason=OPEN[case.name], strict=True)]
-            if case.name in OPEN
-            else [],
-        )
-        for case in wanted
-    ]
+    return [pytest.param(case, id=case.name) for case in wanted]
 
 
 def with_(*heading: str) -> list[Any]:

@@ -90,8 +90,8 @@ def predict_alike(fitted: Fitted, features: Matrix) -> NDArray[np.float64]:
     What the step of a life does in blocks (see `steps.answer.BLOCK`) is done at once where rows
     cannot touch each other.
     """
-    kind = type(fitted.estimator)
-    if f"{kind.__module__}.".startswith(_ALONE):
+    module = str(type(fitted.estimator).__module__)
+    if f"{module}.".startswith(_ALONE):
         return predict(fitted, features)
     found = np.empty(len(features.values), dtype=np.float64)
     for start in range(0, len(found), BLOCK):

@@ -13,7 +13,7 @@ _QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr
 _JSON = click.option("--json", "as_json", is_flag=True, help="The facts as one JSON document.")
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[int]):
     """A moment with its offset from UTC, as microseconds."""
 
     name = "moment"

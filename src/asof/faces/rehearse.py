@@ -241,7 +241,8 @@ class Sender:
             length = int(self._chance.integers(1, self._pace.batch + 1))
             parts.append(rows[first : first + length])
             first += length
-        return iter([parts[i] for i in self._chance.permutation(len(parts))])
+        order: list[int] = self._chance.permutation(len(parts)).tolist()
+        return iter([parts[i] for i in order])
 
     def _shared(self, keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Parts of random length, no more than there are connections: each waits for the tick."""

@@ -5,7 +5,7 @@ The twin of `compute.plan._windows`: the same kernel, fed row by row, read value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -343,7 +343,7 @@ class _Loaded(NamedTuple):
         return int(self.slot[identity])
 
 
-def _edges(facts: Any) -> dict[str, Of]:
+def _edges(facts: Iterable[Aggregate[Any, Any] | Age[Any]]) -> dict[str, Of]:
     """What is wanted of the latest or first row, by its text."""
     found: dict[str, Of] = {}
     for fact in facts:

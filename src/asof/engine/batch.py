@@ -43,7 +43,7 @@ SCORE = "score"
 """The kind of run that a batch run is kept as."""
 
 _BLOCK = 1024
-_MOST, _CELLS = 64, 1 << 21
+_MOST, _CELLS = 128, 1 << 22
 """Blocks and values in a batch: many enough that a library's call is cheap, and a small part of
 the memory."""
 _WAITING = 2

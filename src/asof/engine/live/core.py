@@ -18,7 +18,7 @@ from asof.compute.online.requests import Asked, OnlineRequests
 from asof.compute.online.table import Taken, Values
 from asof.compute.schedule import moments
 from asof.declare.kept import ALWAYS
-from asof.declare.schedules import AfterLabels, Periodic, parts_of
+from asof.declare.schedules import AfterLabels, Periodic, Schedule, parts_of
 from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.live.journalled import Past
@@ -39,9 +39,10 @@ from asof.engine.messages import (
 from asof.engine.replay import ENOUGH
 from asof.engine.state import State
 from asof.engine.steps.decide import RETRAIN, START, Decide
-from asof.units import DAY
+from asof.units import DAY, MINUTE
 
-_AHEAD = 40 * DAY
+_AHEAD = (MINUTE, DAY, 40 * DAY)
+"""So far ahead the next moment of a schedule is looked for: no schedule is longer."""
 
 
 class Registry(Protocol):
@@ -137,7 +138,9 @@ class Core:
         if isinstance(life.latest, Look | Trained | TrainingFailed):
             for reply in self._decide(life.state, life.latest):  # it was cut off from its message
                 self.loop.put(reply)
-        elif life.again is not None:
+        if life.twice is not None and self._after_labels:
+            self.loop.put(Look(life.twice, ""))
+        if life.again is not None and not isinstance(life.latest, Trained | TrainingFailed):
             grid = self.system.looks.microseconds
             self.loop.put(Look(-(-life.again // grid) * grid, ""))
 
@@ -230,14 +233,14 @@ class Core:
         if self.start is None:
             return
         if kind == RETRAIN:
-            found = moments(self.system.retraining, after + 1, after + _AHEAD, anchor=self.start)
+            found = _following(self.system.retraining, after, self.start)
         elif self._after_labels:
-            found = moments(Periodic(self.system.looks), after + 1, after + _AHEAD)
+            found = _following(Periodic(self.system.looks), after, 0)
         else:
             return
-        if len(found) and int(found[0]) > self._scheduled.get(kind, ALWAYS):
-            self._scheduled[kind] = int(found[0])
-            self.loop.put(Look(int(found[0]), kind))
+        if found is not None and found > self._scheduled.get(kind, ALWAYS):
+            self._scheduled[kind] = found
+            self.loop.put(Look(found, kind))
 
     # --- steps ---------------------------------------------------------------------------------
 
@@ -266,3 +269,12 @@ class Core:
             told = self.replies[-1]
             fallback = sum(reply.fallback for reply in self.replies)
             yield Predicted(message.at, message.first, message.last, told.model.name, fallback)
+
+
+def _following(schedule: Schedule, after: int, anchor: int) -> int | None:
+    """The first moment of a schedule after another, if a clock tells it."""
+    for ahead in _AHEAD:
+        found = moments(schedule, after + 1, after + ahead, anchor=anchor)
+        if len(found):
+            return int(found[0])
+    return None

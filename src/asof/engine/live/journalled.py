@@ -17,6 +17,7 @@ from asof.engine.messages import (
     TrainingFailed,
 )
 from asof.engine.state import State
+from asof.stores.journal import Journal
 from asof.stores.journal import Message as Journalled
 from asof.stores.predictions import Prediction
 
@@ -36,7 +37,8 @@ class Past:
     `ids` are the registry's by the names of the life, `looked` the last looks by what was
     scheduled, `served` the names of the models that were promoted, with their moments, in order.
     `latest` is the message of the loop that came last: what follows from it may be missing.
-    `again` is when a training ended for which another waited, until that was looked at.
+    `again` is when a training ended for which another waited, until that was looked at; `twice` is
+    when that was, until the look of the grid at the same moment was taken.
     """
 
     state: State = field(default_factory=State)
@@ -44,10 +46,20 @@ class Past:
     looked: dict[str, int] = field(default_factory=dict[str, int])
     latest: Message | None = None
     again: int | None = None
+    twice: int | None = None
     ids: dict[str, str] = field(default_factory=dict[str, str])
     served: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     decisions: list[Message] = field(default_factory=list[Message])
     last: int = -(2**63)
+
+    @classmethod
+    def of(cls, journal: Journal) -> Past:
+        """What a journal says up to now."""
+        past = cls(last=journal.last_stamp())
+        for chunk in journal.messages(kinds=[BEGAN, *DECIDED], content=False):
+            for one in chunk:
+                past.take(one)
+        return past
 
     def take(self, one: Journalled) -> None:
         """Fold one message of the journal."""
@@ -72,8 +84,9 @@ class Past:
         self.latest = message
         if isinstance(message, Look):
             self.looked[message.scheduled] = message.at
-            if message.scheduled == "" and self.again is not None and message.at >= self.again:
-                self.again = None
+            if message.scheduled == "":
+                waited = self.again is not None and message.at >= self.again
+                self.again, self.twice = (None, message.at) if waited else (self.again, None)
             return
         if isinstance(message, Trained | TrainingFailed):
             self.again = message.at if self.state.waiting is not None else None

@@ -6,31 +6,31 @@ import asyncio
 import contextlib
 import logging
 import threading
-import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asof.compute.online.features import taken_rows
-from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
 from asof.engine.history import LIVE_FROM
 from asof.engine.live.answers import Answer, Figure, Receipt, Row
 from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
-from asof.engine.live.fit import Declared, FitAsked, FitDone, fit_as_of
+from asof.engine.live.fit import Declared, FitDone
+from asof.engine.live.fits import LiveFits
 from asof.engine.live.front import ROWS, Front, receipt
-from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
+from asof.engine.live.journalled import BEGAN, Past
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
 from asof.engine.live.snapshot import read_before, take_snapshot
 from asof.engine.live.stream import Stream
+from asof.engine.live.telling import Telling
 from asof.engine.messages import Look, Message, Promoted, Trained, TrainingBegan, TrainingFailed
 from asof.engine.registry import fitted_for, with_runtime
 from asof.engine.steps.decide import START
-from asof.errors import AsofError, StoreError, UsageError
+from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
 from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
@@ -91,17 +91,18 @@ class Running:
         self._store = store
         self._journal = journal
         self._settings = settings
-        self._past = _past(store)
+        self._past = Past.of(store.journal)
         self._stamps = self._new_stamps()
         self._ids = self._past.ids
         self._loaded: dict[str, Served] = {}
         self._unfit = self._ended = ""
         self._told_of: list[Message] = []
-        self._fits: dict[str, tuple[TrainingBegan, asyncio.Task[None]]] = {}
-        self._fitted = self._failed = 0
         self._tasks: set[asyncio.Task[None]] = set()
         limits = Limits(settings.fit_seconds, settings.fit_memory)
-        self._fitter = Child("fit", limits)
+        self._fits = LiveFits(
+            declared, store.directory, limits, journal, self._made, self._fit_ended,
+            takes=system.training_takes.microseconds,
+        )  # fmt: skip
         self._sealer = Child("sealing", Limits(3600.0, settings.fit_memory))
         self._parity = Parity(declared, store.directory, self._sealer, settings.check_every)
         self._reload = False
@@ -113,11 +114,12 @@ class Running:
         )  # fmt: skip
         self.front.sampled = self._parity.sample
         self._stream = (
-            Stream(self.front, self._stamps, self._fit_due, self._fit_finished)
+            Stream(self.front, self._stamps, self._fits.due, self._fits.finished)
             if isinstance(self._stamps, StreamStamps)
             else None
         )
         self._turning = False
+        self._telling = Telling(system, self.front, journal, self._stamps, self._past, self._parity)
         self._pause, self._breathed = threading.Event(), 0.0
 
     # --- beginning and end ---------------------------------------------------------------------
@@ -129,7 +131,7 @@ class Running:
         return StreamStamps(max(last, stream), max(last, stream))
 
     def _new_core(self) -> Core:
-        return Core(self.system, self, self, self._begin_fit)
+        return Core(self.system, self, self, self._fits.begin)
 
     def begin(self) -> None:
         """Take up the life where the journal left it; nothing is lost that was acknowledged."""
@@ -139,7 +141,7 @@ class Running:
         self._take_up(past.served)
         if past.state.training is not None:
             trigger = past.state.training
-            self._begin_fit(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
+            self._fits.begin(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
         if past.start is None and self.system.start is not None:
             self._begin_life(max(at, _microseconds(self.system.start)))
         self._run(self._keep_time())
@@ -213,11 +215,12 @@ class Running:
 
     async def close(self) -> None:
         """End: what waits is answered and written, a fit is taken up at the next start."""
-        for task in [*self._tasks, *(task for _, task in self._fits.values())]:
+        for task in self._tasks:
             task.cancel()
+        self._fits.cancel()
         while self.front.waiting:
             self.front.turn()
-        await asyncio.to_thread(self._fitter.close)
+        await asyncio.to_thread(self._fits.close)
         await asyncio.to_thread(self._sealer.close)
 
     def _now(self) -> int:
@@ -259,53 +262,23 @@ class Running:
 
     # --- fits ----------------------------------------------------------------------------------
 
-    def _begin_fit(self, began: TrainingBegan) -> None:
-        task = asyncio.get_running_loop().create_task(self._fit(began, self._journal.offset))
-        self._fits[began.model] = (began, task)
+    async def _made(self, began: TrainingBegan, identity: str) -> None:
+        """A fit is in the registry: have it ready for its promotion."""
+        self._ids[began.model] = identity
+        self._loaded[began.model] = await asyncio.to_thread(self._serve, began.model)
 
-    async def _fit(self, began: TrainingBegan, offset: int) -> None:
-        asked = FitAsked(began.model, began.at, offset)
-        try:
-            await asyncio.to_thread(self._journal.flush)
-            done = await self._fitter.run(fit_as_of, self._declared, self._store.directory, asked)
-            if done.id is not None:
-                self._ids[began.model] = done.id
-                self._loaded[began.model] = await asyncio.to_thread(self._serve, began.model)
-        except AsofError as error:
-            notes = "\n".join(getattr(error, "__notes__", []))
-            done = FitDone(None, 0, 0.0, f"{error.what} {error.found}", notes)
-        except Exception as error:  # noqa: BLE001  whatever it is, the decision says it
-            told = f"{type(error).__name__}: {error}"
-            done = FitDone(None, 0, 0.0, told, "".join(traceback.format_exception(error)))
-        self._fits.pop(began.model, None)
-        self._told(began, done)
-
-    def _told(self, began: TrainingBegan, done: FitDone) -> None:
+    def _fit_ended(self, began: TrainingBegan, done: FitDone) -> None:
         ready = began.at + self.system.training_takes.microseconds
         at = ready if self._stream is not None else max(self._now(), ready)
-        if done.id is None:
-            self._failed += 1
-            message: Message = TrainingFailed(
-                at, began.model, began.at, done.reason, done.traceback
-            )
-        else:
-            self._fitted += 1
-            message = Trained(at, began.model, began.at, done.rows)
+        message: Message = (
+            TrainingFailed(at, began.model, began.at, done.reason, done.traceback)
+            if done.id is None
+            else Trained(at, began.model, began.at, done.rows)
+        )
         self._told_of.append(message)
         self.core.finish(message)
         if self._stream is None:
             self.front.pass_timers(self._now())
-
-    def _fit_due(self) -> int | None:
-        """When the first of the fits under way is due."""
-        takes = self.system.training_takes.microseconds
-        return min((began.at + takes for began, _ in self._fits.values()), default=None)
-
-    async def _fit_finished(self) -> None:
-        """Wait until the first of the fits under way has ended."""
-        await asyncio.wait(
-            [task for _, task in self._fits.values()], return_when=asyncio.FIRST_COMPLETED
-        )
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -476,73 +449,15 @@ class Running:
 
     def status(self) -> Mapping[str, Any]:
         """How the system does, in figures; see `Live.status`."""
-        ready, why = self.ready()
-        model = self.core.serving.model
-        health = self._journal.health
-        labels = self.core.labels
-        return {
-            "system": self.system.name,
-            "fingerprint": self.system.fingerprint,
-            "ready": ready,
-            "reason": why,
-            "clock": "stream" if self._stream is not None else "real",
-            "now": _told(self._now()),
-            "stamps_ahead_seconds": self._stamps.ahead() / 1e6,
-            "life_began": None if self.core.start is None else _told(self.core.start),
-            "model": None if model is None else model.id,
-            "model_name": None if model is None else model.name,
-            "model_since": None if model is None else _told(model.since),
-            "runtime": None if model is None else model.runtime.kind,
-            "models": dict(self._ids),
-            "training": self.core.loop.state.training is not None,
-            "next_decision": _maybe(self.core.next_timer),
-            "labels": {
-                "mature": labels.matured(self.core.clock.at), "waiting": labels.waiting,
-            },
-            "outlook": self.core.outlook.figures(),
-            "counts": asdict(self.front.counts),
-            "journal": {
-                "offset": health.offset, "durable": health.durable, "backlog": health.backlog,
-                "lag_seconds": health.lag, "failing": health.failing, "lost": health.lost,
-            },
-            "sealing": self._last_seal,
-            "parity": self._parity.told(),
-        }  # fmt: skip
+        return self._telling.status(self.ready(), at=self._now(), sealing=self._last_seal)
 
     def figures(self) -> Sequence[Figure]:
         """What only the engine can count; see `Live.figures`."""
-        health, parity = self._journal.health, self._parity
-        labels = self.core.labels
-        return [
-            Figure("journal_lag_seconds", "Age of the oldest message not durable.", health.lag),
-            Figure("journal_backlog_bytes", "Bytes that wait to be durable.", health.backlog),
-            Figure("answers_lost_total", "Answers never recorded.", health.lost, grows=True),
-            Figure("fits_total", "Fits that ended.", self._fitted, True, {"outcome": "fitted"}),
-            Figure("fits_total", "Fits that ended.", self._failed, True, {"outcome": "failed"}),
-            Figure("labels_waiting", "Requests whose label is not due.", labels.waiting),
-            Figure("parity_checked_total", "Answers recomputed.", parity.checked, grows=True),
-            Figure("parity_differences_total", "Those that differ.", parity.differing, grows=True),
-            Figure("decisions_total", "Decisions.", len(self._past.decisions), grows=True),
-            *self._ages(),
-        ]
-
-    def _ages(self) -> list[Figure]:
-        at = self._now()
-        return [
-            Figure(
-                "feature_age_seconds", "Age of the newest row that features see.",
-                (at - newest) / 1e6, labels={"source": name},
-            )
-            for name, newest in self.core.serving.features.newest().items()
-            if newest is not None
-        ]  # fmt: skip
+        return self._telling.figures(self._now(), fits=self._fits)
 
     def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:
         """The last decisions, oldest first."""
-        return [
-            {"moment": one.at, "kind": type(one).__name__, **_timed(payload(one, self._ids))}
-            for one in self._past.decisions[-last:]
-        ]
+        return self._telling.decisions(last)
 
 
 @contextlib.asynccontextmanager
@@ -575,29 +490,7 @@ async def running(
             await asyncio.to_thread(journal.flush)
 
 
-def _past(store: Store) -> Past:
-    past = Past(last=store.journal.last_stamp())
-    for chunk in store.journal.messages(kinds=[BEGAN, *DECIDED], content=False):
-        for one in chunk:
-            past.take(one)
-    return past
-
-
 def _microseconds(at: Any) -> int:
     from asof.compute.schedule import microseconds
 
     return microseconds(at)
-
-
-def _told(at: int) -> str:
-    return moment(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _timed(decision: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a decision says besides its moment, other moments as RFC 3339."""
-    told = {name: value for name, value in decision.items() if name != "at"}
-    return told | {name: _told(told[name]) for name in ("trigger",) if name in told}
-
-
-def _maybe(at: int | None) -> str | None:
-    return None if at is None else _told(at)

@@ -336,3 +336,37 @@ def test_output_says_in_its_metadata_what_was_asked(lived, tmp_path: Path):
     assert done.frame().columns == [
         "request", "order_id", "as_of", "model", "prediction", "reason",
     ]  # fmt: skip
+
+
+def test_ticks_ask_about_every_known_row_at_each_of_their_moments(shop: Path):
+    """Each shop at each tick within reach, as a life answers it."""
+    hour = asof.ticks(world.shops, asof.hours(6))
+    system = asof.System(
+        "mornings",
+        requests=hour,
+        features=asof.features(
+            world.Shop, floors=world.Shop.floors, hour=hour.moment.local("UTC").hour(),
+            seen=world.visits.same(world.Shop.shop).last(asof.days(3)).count(),
+        ),
+        label=asof.happens(
+            world.visits.same(world.Shop.shop), within=asof.hours(3), wait=asof.hours(60)
+        ),
+        model=world.lines,
+        serving=world.system.serving,
+        start=world.system.start,
+        until=world.system.until,
+    )  # fmt: skip
+    life = asof.backtest(system, base=shop, draws=20).life
+    history = life.history
+    called = names(history.requests).to_numpy()
+    run = int(history.serving.as_of[-1])
+    found = asof.score(system, as_of=moment(run), base=shop).frame()
+    told = dict(zip(found["request"], found["prediction"], strict=True))
+    rows = np.flatnonzero((history.serving.as_of == run) & history.serving.covered)
+    assert len(rows) >= 2
+    assert all(told[called[row]] == life.predictions[row] for row in rows)
+    assert found.height == 2 * 5  # two shops, thirty hours
+    assert found.columns[:3] == ["request", "shop", "moment"]
+    given = pl.DataFrame({"shop": ["ahorn", "birke"], "floors": [3, 1], "town": ["Ulm", "Bonn"]})
+    again = asof.score(system, requests=given, as_of=moment(run), base=shop).frame()
+    assert again.sort("request").equals(found.sort("request"))

@@ -36,7 +36,7 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
-            ask(server, "/v1/promote", {"version": record.id, "reason": reason or "by hand"})
+            ask(server, "/v1/promote", {"version": record.id, "reason": reason or "no reason given"})
             _say_served(found, ask(server, "/v1/status"), as_json=as_json)
             return
         before = in_service(store, found.system, now())
@@ -50,7 +50,7 @@ def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
     with Store(_place(found)) as store:
         server = running(store.directory)
         if server is not None:
-            ask(server, "/v1/rollback", {"reason": reason or "by hand"})
+            ask(server, "/v1/rollback", {"reason": reason or "no reason given"})
             _say_served(found, ask(server, "/v1/status"), as_json=as_json)
             return
         served = roll_back(store, found.system, at=now(), reason=reason)

@@ -224,7 +224,8 @@ class Running:
         await asyncio.to_thread(self._sealer.close)
 
     def _now(self) -> int:
-        return now() if isinstance(self._stamps, RealStamps) else self._stamps.last
+        stamps = self._stamps
+        return now() if isinstance(stamps, RealStamps) else max(stamps.last, stamps.accepted)
 
     def _run(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

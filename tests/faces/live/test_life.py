@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 
 import numpy as np
-from parcels_up import Client, delivery, parcel, serving, until, write
+from parcels_up import Client, delivery, iso, parcel, serving, until, write
 
 from asof.compute.estimator import predict
 from asof.compute.matrix import Matrix
@@ -133,3 +134,20 @@ def test_what_came_over_the_doors_is_there_once_under_its_key(begin):
     with Store(up.store) as store:
         system = system_of(str(up.folder / "system.py"))
         assert store.rows(system.label.joined.table).height == 300 + 3
+
+
+def test_a_request_that_is_handed_in_late_is_answered(begin):
+    up = begin()
+    serving(up)
+    long_ago = iso(datetime.now(UTC) - timedelta(hours=1))  # its label was due long ago too
+    reply = up.client.predict(parcel(1, sent_at=long_ago), parcel(2))
+    assert reply.status == 200, reply.body
+    ahead = iso(datetime.now(UTC) + timedelta(seconds=30))  # the sender's clock is ahead of ours
+    assert up.client.predict(parcel(3, sent_at=ahead)).status == 200
+    assert up.client.predict({"parcel_id": 3}).status == 200
+    assert up.stop() == 0, up.said()
+    system = system_of(str(up.folder / "system.py"))
+    with Store(up.store) as store:
+        assert store.predictions()["request"].to_list() == ["1", "2", "3", "3"]
+        again = rerun(system, store)
+    assert again.equal, again.first_difference

@@ -90,6 +90,7 @@ class Core:
         self._registry = registry
         self._train = train
         self._batch: list[Asked] = []
+        self._over: list[Asked] = []
         self.replies: list[Reply] = []
         self._scheduled: dict[str, int] = {}
         self._decide = decide = Decide(system.retraining, self.labels, system.looks)
@@ -181,12 +182,20 @@ class Core:
         return found
 
     def _learn(self, at: int) -> None:
-        """Take the labels that are known as of a moment; a request whose label is in is over."""
+        """Take the labels that are known as of a moment."""
         self.labels.advance(at)
         news = self.labels.news()
         self.outlook.told(news)
-        for labelled in news:
-            self.requests.forget(labelled.asked)
+        self._over += [labelled.asked for labelled in news]
+
+    def tidy(self) -> None:
+        """Forget the rows of requests that are over, since their labels are in.
+
+        Not while some are being asked: what is handed in late is over as soon as it has fired.
+        """
+        for asked in self._over:
+            self.requests.forget(asked)
+        self._over = []
 
     def answer(self, asked: Sequence[Asked]) -> list[Reply]:
         """Answer requests by the model in service, through the loop."""

@@ -292,6 +292,7 @@ class Running:
             if (due := self.core.next_timer) is not None and due <= now():
                 self.front.pass_timers(now())
             self.core.expect_due(now())
+            self.core.tidy()
             if self._journal.health.failing:
                 self._reload = True  # rows that came with requests may have been refused too
             elif self._reload:

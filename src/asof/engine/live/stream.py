@@ -70,6 +70,7 @@ class Stream:
             await self._advance(at)
             self._stamps.tick = at
             self._left(at)
+            self._front.core.tidy()
 
     async def _advance(self, at: int) -> None:
         core = self._front.core

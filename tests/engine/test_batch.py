@@ -103,7 +103,7 @@ def test_a_file_of_what_is_known_is_answered_as_the_source(lived, tmp_path: Path
     )
     wanted = known.frame().sort("request")
     assert wanted.height > 10
-    for given in (tmp_path / "asked.parquet", str(tmp_path / "asked.csv"), rows, rows.to_arrow()):
+    for given in (tmp_path / "asked.parquet", str(tmp_path / "asked.csv"), rows):
         found = asof.score(world.system, requests=given, as_of=at, base=folder)
         assert found.frame().sort("request").equals(wanted)
 

@@ -36,7 +36,9 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
-            ask(server, "/v1/promote", {"version": record.id, "reason": reason or "no reason given"})
+            ask(
+                server, "/v1/promote", {"version": record.id, "reason": reason or "no reason given"}
+            )
             _say_served(found, ask(server, "/v1/status"), as_json=as_json)
             return
         before = in_service(store, found.system, now())

@@ -185,6 +185,14 @@ class OnlineRequests:
             self._named = {self._name((*key, *ticks)): key[:width] for key in keys}
         return self._named[name]
 
+    def key_of(self, values: Values) -> Values:
+        """The key in a row."""
+        return self._key(values)
+
+    def name(self, key: Values) -> str:
+        """What the request of a key is called, without the moment of a tick."""
+        return self._name(key)
+
     def _name(self, key: Values) -> str:
         """What a request is called: see `compute.requests.names`."""
         if len(key) == 1 and type(key[0]) in (int, str):

@@ -10,7 +10,7 @@ from typing import Any
 
 from asof.compute.online.features import taken_rows
 from asof.compute.online.requests import Asked
-from asof.compute.online.table import Taken
+from asof.compute.online.table import Taken, Values
 from asof.declare.kept import RECORDED
 from asof.declare.system import System
 from asof.engine.live.core import Core
@@ -78,6 +78,7 @@ class _Rerun:
         self._past = Past()
         self._then, self._now = _Said(), _Said()
         self._answers = self._decisions = 0
+        self._keys: dict[str, Values] = {}
         self.core = Core(system, self, self, _ignored)
         self._rows = _rows_after(system, store, began.offset)
         self._predicted = _predictions_after(store, began.offset)
@@ -108,8 +109,7 @@ class _Rerun:
             elif offset in self._predicted:
                 self._answered(self._predicted[offset])
             else:
-                table, rows = self._rows[offset]
-                self.core.put(table, rows)
+                self._took(*self._rows[offset])
         difference = next(
             (
                 f"{was} in the journal, {now} when run again"
@@ -119,6 +119,14 @@ class _Rerun:
             "",
         )
         return Rerun(self._then.hash, self._now.hash, self._answers, self._decisions, difference)
+
+    def _took(self, table: str, rows: Sequence[Taken]) -> None:
+        self.core.put(table, rows)
+        requests = self.core.requests
+        if table == self.core.asked.name and not requests.ticking:
+            for row in rows:
+                key = requests.key_of(row.values)
+                self._keys[requests.name(key)] = key
 
     def _decided(self, one: Journalled) -> None:
         self._past.take(one)
@@ -160,10 +168,12 @@ class _Rerun:
 
     def _asked(self, name: str, at: int) -> Asked | None:
         """A request as asked at a moment; None where its row is not known: a full disk took it."""
-        try:
-            key = self.core.requests.named(name)
-        except KeyError:
-            return None
+        key = self._keys.get(name)
+        if key is None:
+            try:
+                key = self.core.requests.named(name)
+            except KeyError:
+                return None
         return self.core.ask([key], at)[0]
 
 

@@ -10,7 +10,8 @@ shown, how often the others are not, and how often an interval covers the truth.
 
 Run r of a world is the history of seed r. Each run is added to benchmarks/data/worlds.jsonl as it
 is done, and not done again: stop it and start it as you like. Runs of a world that has changed
-since are left out. It takes about a CPU second a run. `--table` prints what there is.
+since are left out; after a change of the study itself, take the file away. A run takes about a CPU
+second. `--table` prints what there is.
 """
 
 from __future__ import annotations

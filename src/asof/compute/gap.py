@@ -1,7 +1,18 @@
-"""A waterfall of paired bars: predictors of the same requests, each beside the one before it."""
+"""A waterfall of paired bars: predictors of the same requests, each beside the one before it.
+
+Intervals of cross-validated figures are too narrow where fits are compared that hardly differ
+(Bates, Hastie & Tibshirani 2024, JASA 119, "Cross-validation: what does it estimate and how well
+does it do it?"; Bayle et al. 2020, NeurIPS, on the stability that comparisons lack). To first order
+the difference of two such fits is a sum over pairs of a request scored and a row trained on. A pair
+of two that are both scored counts twice, each once in the other's fit, which resamples of days do
+not see. With a share s of such rows among those trained on, the variance is 1 + s times as large,
+and a bar between two stages of folds is widened by the root of that: exactly what is missing where
+the fits' noise is all that differs, and on the side of caution where more does.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,10 +48,14 @@ def waterfall(
     stages: Sequence[Floats | str],
     day: Ints,
     *,
+    folded: Sequence[float] = (),
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[Bar]:
     """A bar for each stage: predictions float64[n], or the words why there are none.
+
+    `folded` is for each stage of folds the share of its training rows that are scored themselves,
+    for the others 0 (none given: 0 for all).
 
     A stage without predictions has no figure, and the next is compared with the last that has
     some. Differences are this stage minus the one before, on the same requests and resamples.
@@ -63,7 +78,9 @@ def waterfall(
         if before is not None and not isinstance(before, str):
             same = alike(before, found)
             after = before if same else found
-            step = paired(metric, y, before, after, day, draws=draws, seed=seed)
+            shared = min(folded[last or 0], folded[number]) if folded else 0.0
+            widen = math.sqrt(1 + shared)
+            step = paired(metric, y, before, after, day, draws=draws, seed=seed, widen=widen)
         bars.append(Bar(level, step, last, same))
         last = number
     return bars

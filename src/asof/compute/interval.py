@@ -102,9 +102,19 @@ def estimate(
 
 
 def paired(
-    metric: Metric, y: Floats, p: Floats, q: Floats, day: Ints, *, draws: int = DRAWS, seed: int = 0
+    metric: Metric,
+    y: Floats,
+    p: Floats,
+    q: Floats,
+    day: Ints,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    widen: float = 1.0,
 ) -> Estimate:
     """The difference metric(q) - metric(p) on the same requests, in the same resamples.
+
+    The interval is `widen` times as wide as the resamples make it.
 
     >>> from asof.compute.metric import metric
     >>> day, y = np.repeat(np.arange(40), 5), np.zeros(200)
@@ -112,7 +122,7 @@ def paired(
     >>> same.value, same.low, same.high
     (0.0, 0.0, 0.0)
     """
-    return _estimate(metric, y, (q, p), day, _Scheme(draws, seed))
+    return _estimate(metric, y, (q, p), day, _Scheme(draws, seed, widen=widen))
 
 
 def by_slot(
@@ -160,10 +170,13 @@ def by_slot(
 class _Scheme:
     """How to resample: draws, seed, blocks or single days; keeps the weights of single days."""
 
-    def __init__(self, draws: int, seed: int, *, single_days: bool = False) -> None:
+    def __init__(
+        self, draws: int, seed: int, *, single_days: bool = False, widen: float = 1.0
+    ) -> None:
         self.draws = draws
         self.seed = seed
         self.single_days = single_days
+        self.widen = widen
         self._kept: dict[tuple[int, int], Floats] = {}
 
     def weights(self, days: int, length: float, draws: int) -> Floats:
@@ -208,7 +221,8 @@ def _estimate(
     why = _why_not(drawn, same=len(sides) == 2 and np.array_equal(sides[0], sides[1]))
     if why:
         return Estimate(value, None, None, n, days, blocks, length, draws, why)
-    low, high = _ends(drawn, value, _stretch(days / length, asked.shortfall))
+    stretch = scheme.widen * _stretch(days / length, asked.shortfall)
+    low, high = _ends(drawn, value, stretch)
     least_value, most = _range(metric, len(sides))
     low, high = max(low, least_value), min(high, most)
     return Estimate(value, low, high, n, days, blocks, length, draws)

@@ -21,7 +21,7 @@ from asof.engine.work import Work
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.gap.diagnosis import diagnosis
 from asof.study.gap.facts import TOO_FEW, DiagnosisFact, GapCost, GapFacts, SliceFact, StageFact
-from asof.study.gap.stages import Run, Stage
+from asof.study.gap.stages import OF_FOLDS, Run, Stage
 from asof.study.gap.world import World
 from asof.study.losses import oriented, readable
 from asof.study.periods import zone_of
@@ -59,7 +59,9 @@ def told(
     served = here.life.predictions[here.scored]
     found: dict[str, Floats | str] = {**first.predictions, "policy": served}
     keys = list(found)
-    bars = waterfall(measured, y, [found[key] for key in keys], day, draws=draws)
+    share = len(here.scored) / len(here.labelled)
+    folded = [share if key in OF_FOLDS else 0.0 for key in keys]
+    bars = waterfall(measured, y, list(found.values()), day, folded=folded, draws=draws)
     planned = {stage.key: stage for stage in first.stages}
     told = tuple(
         _stage(

@@ -37,6 +37,9 @@ from asof.study.periods import zone_of
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+OF_FOLDS = ("notebook", "available", "size", "blocks")
+"""Stages in which requests train the fits that answer one another."""
+
 FEW_BLOCKS = 2
 """Fewer whole days than this a fold cannot be folds of days."""
 

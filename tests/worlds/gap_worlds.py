@@ -2,9 +2,10 @@
 
 Each world is a shop front: visits, and whether they end in a sale. In each exactly one thing goes
 wrong between the notebook and production, in `nothing` nothing does, and `brief` is the same with
-hardly a history before the life. Whatever else could go wrong is there too, but does not matter: a note that comes late and tells nothing, a reading as old as
-midnight that tells nothing, refits that bring nothing. So the other bars compare two different
-models, and are zero but for what a few rows more or less teach a model.
+hardly a history before the life. Whatever else could go wrong is there too, but does not matter: a
+note that comes late and tells nothing, a reading as old as midnight that tells nothing, refits that
+bring nothing. So the other bars compare two different models, and are zero but for what a few rows
+more or less teach a model.
 
 The process, per visit:
 

@@ -24,80 +24,23 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from lightgbm import LGBMClassifier
+from serving_system import COLUMNS, Asked, Outcome, outcomes, own, past, spent
 
 import asof
-from asof import Col, Key, Time, days
+from asof import days
 
 DATA = Path(__file__).parent / "data"
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 NOW = FIRST + timedelta(days=60)
 TRAINED = 60_000
 KEYS, VISITS = 50_000, 1_000_000
-COLUMNS = 20
-
-
-class Asked(asof.Row):
-    """What is asked about: numbers of its own, and a customer with a past."""
-
-    asked_id: Key[int]
-    customer: Col[int]
-    x0: Col[float]
-    x1: Col[float]
-    x2: Col[float]
-    x3: Col[float]
-    x4: Col[float]
-    x5: Col[float]
-    x6: Col[float]
-    x7: Col[float]
-    x8: Col[float]
-    x9: Col[float]
-    x10: Col[float]
-    x11: Col[float]
-    x12: Col[float]
-    x13: Col[float]
-    x14: Col[float]
-    x15: Col[float]
-    x16: Col[float]
-    x17: Col[float]
-    x18: Col[float]
-    x19: Col[float]
-    asked_at: Time
-
-
-class Outcome(asof.Row):
-    """What came of it."""
-
-    asked_id: Key[int]
-    bought: Col[bool]
-    told_at: Time
-
-
-class Visit(asof.Row):
-    """The past of a customer."""
-
-    customer: Col[int]
-    amount: Col[float]
-    visited_at: Time
 
 
 asked = asof.source(Asked, "asked.parquet", lag=-days(1))
-outcomes = asof.source(Outcome, "outcomes.parquet")
-visits = asof.source(Visit, "visits.parquet")
-past = visits.same(Asked.customer)
-spent = asof.stats(
-    n=asof.count(), mean=asof.mean(Visit.amount), top=asof.max(Visit.amount),
-    spread=asof.std(Visit.amount),
-)  # fmt: skip
-
-
-def own(count: int) -> dict[str, Any]:
-    return {f"x{number}": getattr(Asked, f"x{number}") for number in range(count)}
-
 
 plain = asof.System(
     "plain",

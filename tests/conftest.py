@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import runpy
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,44 @@ def reference() -> Path:
     if not (folder / "flights_features_online.parquet").is_file():
         pytest.skip(f"no reference figures in {folder}: set ASOF_REFERENCE to their folder")
     return folder
+
+
+@pytest.fixture
+def disk_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Makes a real disk of a size such as "64m"; where none can be made the test is skipped."""
+    mounted: list[Path] = []
+
+    def make(size: str) -> Path:
+        place = tmp_path_factory.mktemp("disk")
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+        can = shutil.which("mount") is not None
+        if not can or subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("mounting a small disk needs root on Linux")
+        mounted.append(place)
+        return place
+
+    yield make
+    for place in mounted:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[[Path], Path]:
+    """Takes all the room that there is on a disk; the file that does."""
+
+    def take_all(disk: Path) -> Path:
+        ballast = disk / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12):
+                try:
+                    while file.write(b"x" * size):
+                        pass
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+        return ballast
+
+    return take_all
 
 
 @pytest.fixture(scope="session")

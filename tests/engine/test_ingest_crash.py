@@ -139,16 +139,8 @@ def test_two_processes_that_load_the_same_files_load_them_once(tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A real disk of 64 MB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
-    can = shutil.which("mount") is not None
-    if not can or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root on Linux")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def small_disk(disk_of):
+    return disk_of("64m")
 
 
 def test_a_full_disk_is_told_and_leaves_the_store_readable_and_clean(tmp_path, small_disk):

@@ -12,10 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 import asof
 from asof import Col, Key, Time, days, hours
-from asof.engine.live.journalled import BEGAN as LIFE_BEGAN
-from asof.engine.messages import Promoted
+from asof.engine.messages import BEGAN, Promoted
 from asof.engine.registry import feature_prints
-from asof.engine.service import BEGAN, in_service, keep_life, promote, promotions, roll_back
+from asof.engine.service import in_service, keep_life, promote, promotions, roll_back
 from asof.errors import StoreError, UsageError
 from asof.stores.records import Decision
 from asof.stores.server import serve
@@ -158,7 +157,3 @@ def test_beside_a_server_nothing_is_decided_in_the_stores(store: Store):
             with pytest.raises(StoreError, match="A server runs on this store"):
                 decide()
     assert in_service(store, system, 200).id == ids["m2"]
-
-
-def test_the_words_of_the_journal_are_those_of_the_server():
-    assert BEGAN == LIFE_BEGAN

@@ -5,9 +5,7 @@ Each is real: processes are killed under load, a small disk is mounted.
 
 from __future__ import annotations
 
-import errno
 import random
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -186,16 +184,8 @@ def promised(log):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A real disk of 16 MB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
-    can = shutil.which("mount") is not None
-    if not can or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root on Linux")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def small_disk(disk_of):
+    return disk_of("16m")
 
 
 def live(store, **more):
@@ -216,21 +206,7 @@ def send(journal, n, outcomes, **more):
     assert done.wait(60)
 
 
-def fill(disk):
-    """Take all the room that there is; the file that does."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12):
-            try:
-                while file.write(b"x" * size):
-                    pass
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-    return ballast
-
-
-def test_on_a_full_disk_events_are_refused_and_predictions_are_kept(small_disk):
+def test_on_a_full_disk_events_are_refused_and_predictions_are_kept(small_disk, fill):
     outcomes, seen = [], []
     with Store(small_disk / "store") as store, live(store) as journal:
         send(journal, 1, outcomes)
@@ -271,7 +247,7 @@ def test_on_a_full_disk_events_are_refused_and_predictions_are_kept(small_disk):
         assert store.seal().predictions == 1
 
 
-def test_what_finds_no_room_in_memory_is_counted_and_decisions_are_kept(small_disk):
+def test_what_finds_no_room_in_memory_is_counted_and_decisions_are_kept(small_disk, fill):
     outcomes = []
     with Store(small_disk / "store") as store, live(store) as journal:
         journal._keep = 20_000
@@ -294,7 +270,7 @@ def test_what_finds_no_room_in_memory_is_counted_and_decisions_are_kept(small_di
         assert len(store.journal.read(kinds=["decided"])) == 10
 
 
-def test_closing_on_a_full_disk_says_what_is_lost(small_disk):
+def test_closing_on_a_full_disk_says_what_is_lost(small_disk, fill):
     outcomes = []
     with Store(small_disk / "store") as store:
         opened = live(store)
@@ -312,7 +288,7 @@ def test_closing_on_a_full_disk_says_what_is_lost(small_disk):
         assert outcomes[-1][1] is None
 
 
-def test_sealing_on_a_full_disk_changes_nothing_and_is_done_later(small_disk):
+def test_sealing_on_a_full_disk_changes_nothing_and_is_done_later(small_disk, fill):
     with Store(small_disk / "store") as store, live(store) as journal:
         for n in range(3000):
             journal.append("rows", n, {}, content(n), source="event")

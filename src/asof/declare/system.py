@@ -113,6 +113,11 @@ class System(Generic[Q]):
         return "log_loss" if self.task == "binary" else "mae"
 
     @property
+    def asked(self) -> Table[Q]:
+        """The table whose rows are asked about."""
+        return self.requests.table if isinstance(self.requests, Ticks) else self.requests
+
+    @property
     def asked_at(self) -> TimeExpression[Q]:
         """The moment of a request, as an expression of its row."""
         return TickMoment() if self.at is None else self.at
@@ -121,11 +126,10 @@ class System(Generic[Q]):
     def tables(self) -> tuple[Table[Any], ...]:
         """All sources and reference tables, each once, by name."""
         found: dict[str, Table[Any]] = {}
-        requested = self.requests.table if isinstance(self.requests, Ticks) else self.requests
         joins = [join for _, feature in self.features.columns for join in joins_in(feature)]
         joins.append(self.label.joined)
         joins += [b.joined for b in self.baselines if isinstance(b, Persistence)]
-        for table in (requested, *(join.table for join in joins)):
+        for table in (self.asked, *(join.table for join in joins)):
             bare = replace(table, condition=None) if isinstance(table, Source) else table
             found.setdefault(table.name, bare)
         return tuple(found[name] for name in sorted(found))

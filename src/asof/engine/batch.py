@@ -27,7 +27,7 @@ from asof.declare.system import System
 from asof.declare.tables import ArrowStream
 from asof.engine.batch_model import Chosen, choose
 from asof.engine.batch_output import Output, require_writable
-from asof.engine.batch_requests import Asked, Given, Known, table_of
+from asof.engine.batch_requests import Asked, Given, Known
 from asof.engine.batch_rows import Answering, Part
 from asof.engine.batch_tables import tables_at
 from asof.engine.clock import CpuMeter, elapsed, now
@@ -245,7 +245,7 @@ def _answering(
     """Read the tables, and answer each piece of work once for every join value, side by side."""
     planned = plan(system.features.columns)
     tables = tables_at(planned, store, at, offset)
-    own = table_of(system).name
+    own = system.asked.name
     under_way = [pool.submit(stand, planned, work, tables, at, own=own) for work in planned.work]
     standing = [each.result() for each in under_way]
     return Answering(system, asked, planned, standing, tables, chosen, at)
@@ -295,13 +295,13 @@ class _Run:
 
     def _batch(self) -> int:
         answering = self.answering
-        wide = len(answering.planned.columns) + len(table_of(answering.system).row.columns_)
+        wide = len(answering.planned.columns) + len(answering.system.asked.row.columns_)
         return min(_MOST, max(8, _CELLS // wide // _BLOCK)) * _BLOCK
 
     def _require_some(self) -> None:
         if self.predicted or not self.reasons:
             return
-        table = table_of(self.answering.system)
+        table = self.answering.system.asked
         told = [f"{reason}: {count:,}" for reason, count in self.reasons.most_common(3)]
         raise DataRefused(
             f"None of {self.rows:,} rows keeps the contract of {table.row.__name__}.",

@@ -61,20 +61,15 @@ class Asked(Protocol):
         ...
 
 
-def table_of(system: System[Any]) -> Table[Any]:
-    """The table whose rows are asked about."""
-    return system.requests.table if isinstance(system.requests, Ticks) else system.requests
-
-
 def keys_of(system: System[Any]) -> tuple[str, ...]:
     """The columns that tell requests apart: the key, and the moment of a tick."""
-    keys = table_of(system).keys
+    keys = system.asked.keys
     return (*keys, TICK) if isinstance(system.requests, Ticks) else keys
 
 
 def moments_of(system: System[Any]) -> tuple[str, ...]:
     """Those of them that hold moments."""
-    table = table_of(system)
+    table = system.asked
     specs = [spec for spec in table.row.columns_ if spec.name in table.keys]
     found = tuple(spec.name for spec in specs if spec.type is datetime)
     return (*found, TICK) if isinstance(system.requests, Ticks) else found
@@ -104,7 +99,7 @@ def _candidates(
     system: System[Any], store: Store, at: int, offset: int, ahead: int
 ) -> pl.DataFrame:
     """What a batch run at a moment answers: the requests known before it, by moment and key."""
-    table = table_of(system)
+    table = system.asked
     known = store.scan(table, offset=offset).filter(pl.col(AVAILABLE) < at)
     parts = [*(feature for _, feature in system.features.columns), system.asked_at]
     columns = {column.name for part in parts for column in asked_columns(part)}
@@ -162,7 +157,7 @@ class Given:
     ) -> None:
         self._system, self._at, self._ahead = system, at, ahead
         self._prepare = prepare
-        table = table_of(system)
+        table = system.asked
         self._table = table if prepare else replace(table, prepare=None)
         self._name = rows.name if isinstance(rows, Path) else "the rows handed in"
         self._rows = self._opened(rows)

@@ -19,7 +19,7 @@ from asof.compute.standing import Standing, answer_at
 from asof.compute.table import Versions
 from asof.declare.system import System
 from asof.engine.batch_model import Chosen, predict_alike
-from asof.engine.batch_requests import Asked, keys_of, moments_of, table_of
+from asof.engine.batch_requests import Asked, keys_of, moments_of
 
 COLUMNS: Mapping[str, pl.DataType] = {
     "request": pl.String(),
@@ -56,7 +56,7 @@ class Answering:
     def __call__(self, batch: pl.DataFrame) -> Part:
         """The rows of the output for a batch, in its order."""
         read = self.asked.read(batch)
-        own = table_of(self.system).name
+        own = self.system.asked.name
         features = answer_at(self.planned, self.standing, read.asked, self.tables, self.at, own=own)
         predictions = predict_alike(self.chosen.fitted, matrix(features))
         early = read.asked.select((evaluate(self.system.asked_at) < self.at).sum()).item()
@@ -93,7 +93,7 @@ class Answering:
     @cached_property
     def _keys(self) -> Mapping[str, tuple[str, pl.DataType]]:
         """Key columns, what each is called in the output, and its type there."""
-        types = {spec.name: spec.type for spec in table_of(self.system).row.columns_}
+        types = {spec.name: spec.type for spec in self.system.asked.row.columns_}
         moments = moments_of(self.system)
         return {
             name: (called(name), COLUMNS["as_of"] if name in moments else POLARS[types[name]])

@@ -19,8 +19,9 @@ from asof.compute.evaluate import evaluate
 from asof.compute.matrix import Matrix, matrix
 from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
+from asof.compute.refresh import Refreshes
 from asof.compute.requests import Requests, Served, names, requests
-from asof.compute.schedule import microseconds, moment, moments
+from asof.compute.schedule import microseconds, moment
 from asof.compute.table import Versions, stored_columns, versions
 from asof.declare.kept import ALWAYS
 from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
@@ -80,15 +81,14 @@ class History:
         self.tables = tables
         self.until = until
         self.meter = CpuMeter()
-        asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
-        self.asked = asked.name
+        self.asked = system.asked.name
         self._plan = plan(system.features.columns)
-        self.requests = requests(system, tables[asked.name], self._from(), until, served=served)
+        self.requests = requests(system, tables[self.asked], self._from(), until, served=served)
         if not len(self.requests) and not empty:
             raise DataRefused(
                 f"Nothing is asked of {system.name} before its history ends, "
                 f"{moment(until):%Y-%m-%d %H:%M} UTC.",
-                found=_when_asked(system, tables[asked.name]),
+                found=_when_asked(system, tables[self.asked]),
                 mend="Look whether at= is the moment that you mean, and until= late enough.",
                 where=system.declared,
             )
@@ -136,7 +136,7 @@ class History:
         everyone = np.ones(len(requests), dtype=np.bool_)
         if isinstance(serving, Online):
             return self._answered(requests.frame, requests.fired, everyone)
-        as_of = _refreshed(serving, requests.fired)
+        as_of = Refreshes(serving).each(requests.fired)
         if isinstance(serving, BatchFeatures):
             return self._answered(requests.frame, as_of, everyone)
         return self._candidates(serving, requests, as_of)
@@ -204,18 +204,6 @@ def _when_asked(system: System[Any], table: Versions) -> str:
     at = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
     first = int(np.maximum(at, table.known_from).min())
     return f"{rows}, the first of them asked {moment(first):%Y-%m-%d %H:%M} UTC"
-
-
-def _refreshed(serving: BatchFeatures | BatchPredictions, fired: Times) -> Times:
-    """For each request the last refresh that was ready when it was asked (LAW 5a)."""
-    refreshes = moments(serving.schedule, int(fired.min()) - _LONGEST, int(fired.max()) + 1)
-    ready = refreshes + serving.takes.microseconds
-    last = np.searchsorted(ready, fired, side="right") - 1
-    return np.where(last >= 0, refreshes[np.maximum(last, 0)], ALWAYS)
-
-
-_LONGEST = 40 * 86_400_000_000
-"""No schedule is longer than a month: so far back there is a refresh before any request."""
 
 
 def history_of(system: System[Any], store: Store, *, offset: int | None = None) -> History:

@@ -112,6 +112,10 @@ class Deferred(Message):
     reason: str
 
 
+BEGAN = "life_began"
+"""The journal's message that a life on a server began: from there on no replay says what served."""
+
+
 class MessageLog:
     """Messages in the order in which they were taken, and a hash of them all."""
 

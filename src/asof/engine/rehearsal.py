@@ -14,7 +14,7 @@ from asof.compute.requests import requests
 from asof.compute.table import Versions, versions
 from asof.declare.kept import ALWAYS, AVAILABLE, LOAD, POSITION, RECORDED
 from asof.declare.rows import keys_of, time_of
-from asof.declare.sources import Source, Ticks
+from asof.declare.sources import Source
 from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.errors import DataRefused
@@ -88,7 +88,7 @@ def script(
         rows[table.name] = coming.filter(pl.col(AVAILABLE) < stop)
         before = held.filter(pl.col(AVAILABLE) < start)
         whole[table.name] = versions(table, pl.concat([before, rows[table.name]]))
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     found = requests(system, whole[asked.name], start, stop)
     if not len(found):
         raise DataRefused(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from asof.declare.system import System
-from asof.engine.messages import Promoted
+from asof.engine.messages import BEGAN, Promoted
 from asof.engine.registry import require_fit
 from asof.errors import StoreError, UsageError
 from asof.stores.models import Model
@@ -25,9 +25,6 @@ REPLAYED = "backtest"
 
 PROMOTED = "promoted"
 """The kind of a replayed decision that puts a model into service; its evidence holds the `id`."""
-
-BEGAN = "life_began"
-"""The journal's message that a life on a server began: from there on no replay says what served."""
 
 
 @dataclass(frozen=True)

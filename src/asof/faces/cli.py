@@ -11,12 +11,9 @@ from typing import TextIO, cast
 import click
 
 from asof.errors import AsofError, ExitCode
+from asof.faces.arguments import JSON, QUIET, SYSTEM
 from asof.faces.live import MOMENT, rehearse, up
 from asof.faces.service import promote, rollback, status
-
-SYSTEM = click.argument("system", metavar="FILE[:NAME]")
-QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-JSON = click.option("--json", "as_json", is_flag=True, help="The facts as one JSON document.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

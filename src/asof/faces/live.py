@@ -7,10 +7,7 @@ from datetime import datetime
 import click
 
 from asof.errors import UsageError
-
-_SYSTEM = click.argument("system", metavar="FILE[:NAME]")
-_QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="The facts as one JSON document.")
+from asof.faces.arguments import JSON, QUIET, SYSTEM
 
 
 class _Moment(click.ParamType[int]):
@@ -39,8 +36,8 @@ MOMENT = _Moment()
 
 
 @click.command()
-@_SYSTEM
-@_QUIET
+@SYSTEM
+@QUIET
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--rehearsal", type=MOMENT, metavar="MOMENT",
@@ -99,9 +96,9 @@ def up(
 
 
 @click.command()
-@_SYSTEM
-@_JSON
-@_QUIET
+@SYSTEM
+@JSON
+@QUIET
 @click.option("--from", "first", type=MOMENT, metavar="MOMENT", help="Where the stream begins.")
 @click.option("--to", "last", type=MOMENT, metavar="MOMENT", required=True, help="Where it ends.")
 @click.option("--speed", default="max", show_default=True, metavar="max|N",

@@ -6,7 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -75,7 +76,7 @@ def run(
                 "Nobody runs a rehearsal of this system, and no start is given.",
                 mend="Give one: --from 2024-03-01T00:00Z; or start one: asof up --rehearsal.",
             )
-        with _server(reference, found, first, quiet=quiet) as process:
+        with _server(reference, first, quiet=quiet) as process:
             address = asyncio.run(_up(found, process))
             told = _stream(found, address, stored, first, last, pace, by, quiet=quiet)
     else:
@@ -95,23 +96,19 @@ def run(
         sys.exit(ExitCode.ANSWER_IS_NO)
 
 
-class _server:  # noqa: N801  used as a context
+@contextmanager
+def _server(reference: str, start: int, *, quiet: bool) -> Generator[subprocess.Popen[bytes]]:
     """A server of our own, stopped when the rehearsal is over."""
-
-    def __init__(self, reference: str, found: Project, start: int, *, quiet: bool) -> None:
-        self._command = [
-            sys.executable, "-m", "asof", "up", reference, "--fresh", "--port", str(_free_port()),
-            "--rehearsal", moment(start).isoformat(), *(["-q"] if quiet else []),
-        ]  # fmt: skip
-        self._found = found
-
-    def __enter__(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(self._command, env=os.environ)  # noqa: S603  our own
-        return self._process
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+    command = [
+        sys.executable, "-m", "asof", "up", reference, "--fresh", "--port", str(_free_port()),
+        "--rehearsal", moment(start).isoformat(), *(["-q"] if quiet else []),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, env=os.environ)  # noqa: S603  our own
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _free_port() -> int:

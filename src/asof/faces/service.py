@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import click
 
-_SYSTEM = click.argument("system", metavar="FILE[:NAME]")
-_JSON = click.option("--json", "as_json", is_flag=True, help="The facts as one JSON document.")
+from asof.faces.arguments import JSON, SYSTEM
+
 _REASON = click.option("--reason", default="", help="Why, in a few words; it is kept.")
 
 
 @click.command()
-@_SYSTEM
-@_JSON
+@SYSTEM
+@JSON
 def status(system: str, *, as_json: bool) -> None:
     """What is in service, what is loaded, and what was decided last."""
     from asof.faces.standing import show_status
@@ -23,10 +23,10 @@ def status(system: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@_SYSTEM
+@SYSTEM
 @click.argument("model")
 @_REASON
-@_JSON
+@JSON
 def promote(system: str, model: str, *, reason: str, as_json: bool) -> None:
     """Put MODEL into service by hand."""
     from asof.faces.standing import promote_model
@@ -35,9 +35,9 @@ def promote(system: str, model: str, *, reason: str, as_json: bool) -> None:
 
 
 @click.command()
-@_SYSTEM
+@SYSTEM
 @_REASON
-@_JSON
+@JSON
 def rollback(system: str, *, reason: str, as_json: bool) -> None:
     """Put the model that served before into service again, by hand."""
     from asof.faces.standing import roll_back_model

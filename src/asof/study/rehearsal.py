@@ -11,7 +11,7 @@ import numpy as np
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.history import history_of
-from asof.engine.live.journalled import DECIDED
+from asof.engine.live.journalled import DECIDED, message_of
 from asof.engine.live.rerun import Rerun, rerun
 from asof.engine.messages import Message
 from asof.engine.replay import Replayed, replay
@@ -89,7 +89,8 @@ def judge(
     history = history_of(system.but(start=moment(start), until=moment(stop)), store)
     life = replay(history)
     answered, differing, largest, first = _answers(life, given, ids)
-    then, now = _taken(store), _decided(life.log.messages)
+    lived = [message_of(one) for one in store.journal.read(kinds=list(DECIDED))]
+    then, now = _decided(lived), _decided(life.log.messages)
     apart = sum(was != is_ for was, is_ in zip(then, now, strict=False)) + abs(len(then) - len(now))
     if apart and not first:
         first = next(
@@ -132,16 +133,6 @@ def _answers(life: Replayed, given: Given, ids: Mapping[str, str]) -> tuple[int,
                 f"the backtest {float(life.predictions[i]):.17g} by {wanted}"
             )
     return answered, differing, largest, first
-
-
-def _taken(store: Store) -> list[tuple[str, ...]]:
-    """The decisions of the life in the store's journal."""
-    messages = store.journal.read(kinds=list(DECIDED))
-    kept: list[Message] = []
-    for one in messages:
-        told = {name: value for name, value in one.payload.items() if name != "id"}
-        kept.append(DECIDED[one.kind](**told))
-    return _decided(kept)
 
 
 def _decided(messages: Sequence[Message]) -> list[tuple[str, ...]]:

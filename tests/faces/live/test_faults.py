@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,30 +11,8 @@ from asof.stores.store import Store
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A real disk of 64 MB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
-    can = shutil.which("mount") is not None
-    if not can or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root on Linux")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(disk):
-    """Take all the room that there is; the file that does."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12):
-            try:
-                while file.write(b"x" * size):
-                    pass
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-    return ballast
+def small_disk(disk_of):
+    return disk_of("64m")
 
 
 def seen(up, number):
@@ -48,7 +23,7 @@ def seen(up, number):
     return answer
 
 
-def test_a_full_disk_and_room_again(begin, small_disk, tmp_path):
+def test_a_full_disk_and_room_again(begin, small_disk, tmp_path, fill):
     write(small_disk)
     up = begin("--seal-every", "1", folder=small_disk, logs=tmp_path)
     serving(up)

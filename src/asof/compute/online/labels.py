@@ -40,12 +40,14 @@ class OnlineLabels:
         self, system: System[Any], tables: Mapping[str, Table[Any]], places: Mapping[str, int]
     ) -> None:
         label = system.label
-        asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
         self._happens = label.happens
         self._wait = label.constant_wait
         self._due = None if label.due is None else compiled([("due", label.due)], places)
         self._seen = OnlineFeatures(
-            [("label", _fact(label))], tables, asked.name, ticks=isinstance(system.requests, Ticks)
+            [("label", _fact(label))],
+            tables,
+            system.asked.name,
+            ticks=isinstance(system.requests, Ticks),
         )
         self._pending: list[tuple[int, int, Asked]] = []
         self._put = 0

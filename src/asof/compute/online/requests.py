@@ -18,7 +18,6 @@ from asof.compute.schedule import moments
 from asof.compute.table import Versions
 from asof.declare.sources import Ticks
 from asof.declare.system import System
-from asof.declare.tables import Table
 
 _AHEAD = 40 * 86_400_000_000
 """So far ahead the moments of ticks are looked up at a time; no schedule is longer."""
@@ -40,7 +39,7 @@ class OnlineRequests:
     def __init__(self, system: System[Any]) -> None:
         requests = system.requests
         self._ticks = requests if isinstance(requests, Ticks) else None
-        asked: Table[Any] = requests.table if isinstance(requests, Ticks) else requests
+        asked = system.asked
         columns = [spec.name for spec in asked.row.columns_]
         places = {name: i for i, name in enumerate([*columns, TICK])}
         self._schema = {spec.name: spec for spec in asked.row.columns_}

@@ -19,7 +19,6 @@ from asof.compute.online.table import Taken, Values
 from asof.compute.schedule import moments
 from asof.declare.kept import ALWAYS
 from asof.declare.schedules import AfterLabels, Periodic, Schedule, parts_of
-from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.live.journalled import Past
 from asof.engine.live.outlook import Outlook
@@ -80,8 +79,7 @@ class Core:
     ) -> None:
         self.system = system
         self.tables = {table.name: table for table in system.tables}
-        requests = system.requests
-        self.asked = requests.table if isinstance(requests, Ticks) else requests
+        self.asked = system.asked
         self.serving = LiveServing(system, self.tables)
         self.requests = OnlineRequests(system)
         places = {spec.name: i for i, spec in enumerate(self.asked.row.columns_)}
@@ -229,6 +227,12 @@ class Core:
             if self.labels.matured(due) >= ENOUGH:
                 self.begin_life(due)
         self.loop.run(due + 1)
+
+    def pass_timers(self, until: int) -> None:
+        """Take what is decided up to a moment, included; it waits for nothing."""
+        while (due := self.next_timer) is not None and due <= until:
+            self.expect_due(due)
+            self.take(due)
 
     def begin_life(self, at: int) -> None:
         """Train the first model as of a moment: the life begins (LAW 7c)."""

@@ -161,7 +161,7 @@ class Front:
         if came:
             self._hand_in(came)
         at = self._stamps.next()
-        self.pass_timers(at)
+        self.core.pass_timers(at)
         for job, keys in keyed:
             found = self.core.ask(keys, at)
             known = [one for one in found if one is not None]
@@ -172,13 +172,6 @@ class Front:
             kept.append((job, len(known)))
         if asked:
             self._answer(asked, kept, at)
-
-    def pass_timers(self, until: int) -> None:
-        """Take what is decided up to a moment, included."""
-        core = self.core
-        while (due := core.next_timer) is not None and due <= until:
-            core.expect_due(due)
-            core.take(due)
 
     def _answer(self, asked: Sequence[Asked], kept: Sequence[tuple[Job, int]], at: int) -> None:
         try:
@@ -397,12 +390,8 @@ class Front:
             ],
             None if not came.aside else [good.position for good in came.good],
         )
-        told = {
-            "rows": len(came.good) + len(came.aside),
-            "quarantined": [[one.position, list(one.reasons)] for one in came.aside],
-        }
         offset = self._journal.append(
-            ROWS, stamp, told, content, source=source, key=key, aside=came.aside,
+            ROWS, stamp, counted(came), content, source=source, key=key, aside=came.aside,
             on_durable=on_durable,
         )  # fmt: skip
         self.core.put(
@@ -421,6 +410,14 @@ def finish(job: Job) -> None:
     """Give a job's answers to who waits for them."""
     if not job.future.done():
         job.future.set_result([job.answers[i] for i in range(len(job.answers))])
+
+
+def counted(came: Came) -> dict[str, Any]:
+    """What the journal keeps beside the rows of a message, for its receipt."""
+    return {
+        "rows": len(came.good) + len(came.aside),
+        "quarantined": [[one.position, list(one.reasons)] for one in came.aside],
+    }
 
 
 def receipt(source: str, offset: int, told: Mapping[str, Any], *, repeated: bool) -> Receipt:

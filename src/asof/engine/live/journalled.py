@@ -8,6 +8,7 @@ from typing import Any
 
 from asof.engine.live.serving import Reply
 from asof.engine.messages import (
+    BEGAN,
     Deferred,
     Look,
     Message,
@@ -27,7 +28,11 @@ DECIDED: Mapping[str, type[Message]] = {
 }
 """Messages of the loop that are journalled as such."""
 
-BEGAN = "life_began"
+
+def message_of(one: Journalled) -> Message:
+    """A message of the loop, as it was before it was journalled."""
+    kind = DECIDED[one.kind]
+    return kind(**{item.name: one.payload[item.name] for item in fields(kind)})
 
 
 @dataclass
@@ -67,14 +72,11 @@ class Past:
         if one.kind == BEGAN:
             self.start = int(one.payload["start"])
             return
-        kind = DECIDED.get(one.kind)
-        if kind is None:
+        if one.kind not in DECIDED:
             return
-        names = {item.name for item in fields(kind)}
-        message = kind(**{name: one.payload[name] for name in names})
         if (model := one.payload.get("id")) is not None:
             self.ids[one.payload["model"]] = model
-        self.decided(message)
+        self.decided(message_of(one))
 
     def decided(self, message: Message) -> None:
         """Fold one message of the loop."""

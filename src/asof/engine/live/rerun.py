@@ -14,9 +14,9 @@ from asof.compute.online.table import Taken, Values
 from asof.declare.kept import RECORDED
 from asof.declare.system import System
 from asof.engine.live.core import Core
-from asof.engine.live.journalled import BEGAN, DECIDED, Past, payload
+from asof.engine.live.journalled import DECIDED, Past, message_of, payload
 from asof.engine.live.serving import Served
-from asof.engine.messages import Message, Trained, TrainingBegan, TrainingFailed
+from asof.engine.messages import BEGAN, Message, Trained, TrainingBegan, TrainingFailed
 from asof.engine.registry import with_runtime
 from asof.errors import UsageError
 from asof.stores.journal import Message as Journalled
@@ -63,7 +63,7 @@ def rerun(system: System[Any], store: Store) -> Rerun:
         UsageError: no life was lived on the store.
         StoreError: a table or a model is gone.
     """
-    messages = store.journal.read()
+    messages = store.journal.read(kinds=[BEGAN, *DECIDED])
     began = next((one for one in messages if one.kind == BEGAN), None)
     if began is None:
         raise UsageError("No life was lived on this store.", mend="Start one: asof up SYSTEM")
@@ -130,20 +130,13 @@ class _Rerun:
 
     def _decided(self, one: Journalled) -> None:
         self._past.take(one)
-        kind = DECIDED[one.kind]
-        told = {name: value for name, value in one.payload.items() if name != "id"}
-        message = kind(**told)
+        message = message_of(one)
         self._then.say(dict(one.payload))
         self._decisions += 1
         if isinstance(message, Trained | TrainingFailed):
             self.core.expect_due(message.at)
             self.core.finish(message)
-        self._pass(message.at)
-
-    def _pass(self, until: int) -> None:
-        while (due := self.core.next_timer) is not None and due <= until:
-            self.core.expect_due(due)
-            self.core.take(due)
+        self.core.pass_timers(message.at)
 
     def _answered(self, told: Sequence[Answered]) -> None:
         wanted = {name: fired for name, fired, *_ in told}

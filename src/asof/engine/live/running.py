@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asof.compute.online.features import taken_rows
+from asof.compute.schedule import microseconds
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
 from asof.engine.history import LIVE_FROM
@@ -20,15 +21,23 @@ from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
-from asof.engine.live.front import ROWS, Front, receipt
-from asof.engine.live.journalled import BEGAN, Past
+from asof.engine.live.front import ROWS, Front, counted, receipt
+from asof.engine.live.journalled import Past
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
 from asof.engine.live.snapshot import read_before, take_snapshot
 from asof.engine.live.stream import Stream
 from asof.engine.live.telling import Telling
-from asof.engine.messages import Look, Message, Promoted, Trained, TrainingBegan, TrainingFailed
-from asof.engine.registry import fitted_for, with_runtime
+from asof.engine.messages import (
+    BEGAN,
+    Look,
+    Message,
+    Promoted,
+    Trained,
+    TrainingBegan,
+    TrainingFailed,
+)
+from asof.engine.registry import require_fit, with_runtime
 from asof.engine.steps.decide import START
 from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
@@ -143,7 +152,7 @@ class Running:
             trigger = past.state.training
             self._fits.begin(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
         if past.start is None and self.system.start is not None:
-            self._begin_life(max(at, _microseconds(self.system.start)))
+            self._begin_life(max(at, microseconds(self.system.start)))
         self._run(self._keep_time())
         self._run(self._keep_sealing())
 
@@ -279,7 +288,7 @@ class Running:
         self._told_of.append(message)
         self.core.finish(message)
         if self._stream is None:
-            self.front.pass_timers(self._now())
+            self.core.pass_timers(self._now())
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -290,7 +299,7 @@ class Running:
             wait = _LOOK if due is None else min(_LOOK, max(0.0, (due - now()) / 1e6))
             await asyncio.sleep(max(wait, 0.001))
             if (due := self.core.next_timer) is not None and due <= now():
-                self.front.pass_timers(now())
+                self.core.pass_timers(now())
             self.core.expect_due(now())
             self.core.tidy()
             if self._journal.health.failing:
@@ -364,11 +373,7 @@ class Running:
         await durable
         if self._stream is not None:
             await self._stream.came()
-        told = {
-            "rows": len(came.good) + len(came.aside),
-            "quarantined": [(one.position, one.reasons) for one in came.aside],
-        }
-        return receipt(source, offset, told, repeated=False)
+        return receipt(source, offset, counted(came), repeated=False)
 
     def _settled(self, waits: asyncio.Future[None]) -> Any:
         """Tell who waits that a message is durable, or that it is refused."""
@@ -412,8 +417,8 @@ class Running:
 
     async def promote(self, model: str, reason: str) -> None:
         """Put a model of the registry into service by hand."""
-        fitted, record = await asyncio.to_thread(fitted_for, self.system, self._store, model)
-        del fitted
+        record = self._store.models.find(model)
+        require_fit(self.system, record)
         name = next((n for n, known in self._ids.items() if known == record.id), None)
         if name is None:
             name = f"{record.metadata['name']}-{record.id[:6]}"
@@ -435,7 +440,7 @@ class Running:
         self._loaded[name] = await asyncio.to_thread(self._serve, name)
         at = self._stamps.next()
         self.core.finish(Promoted(at, name, reason))
-        self.front.pass_timers(at)
+        self.core.pass_timers(at)
 
     # --- what is told --------------------------------------------------------------------------
 
@@ -490,9 +495,3 @@ async def running(
         finally:
             await live.close()
             await asyncio.to_thread(journal.flush)
-
-
-def _microseconds(at: Any) -> int:
-    from asof.compute.schedule import microseconds
-
-    return microseconds(at)

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from asof.compute.evaluate import POLARS, TICK
 from asof.compute.matrix import Matrix, matrix
 from asof.compute.online.features import OnlineFeatures, load
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import OnlineTable, Taken, Values
+from asof.compute.refresh import Refreshes
 from asof.compute.scalar import compiled, vector
-from asof.compute.schedule import moments
-from asof.declare.kept import ALWAYS
-from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
+from asof.declare.policies import BatchPredictions, Online, Serving
 from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.declare.tables import Table
@@ -26,9 +24,6 @@ from asof.errors import NotReady
 
 if TYPE_CHECKING:
     from asof.compute.runtime import Runtime
-
-_LONGEST = 40 * 86_400_000_000
-"""No schedule is longer than a month: so far back there is a refresh before any request."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +51,6 @@ class Reply(NamedTuple):
     vector: list[float]
 
 
-class Refreshes:
-    """The last refresh that was ready when a request was asked (LAW 5a)."""
-
-    def __init__(self, serving: BatchFeatures | BatchPredictions) -> None:
-        self._schedule = serving.schedule
-        self._takes = serving.takes.microseconds
-        self._known: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._upto: int | None = None
-
-    def last(self, at: int) -> int:
-        """The moment of that refresh."""
-        if self._upto is None or at >= self._upto:
-            self._upto = at + _LONGEST
-            self._known = moments(self._schedule, at - 2 * _LONGEST, self._upto)
-        place = int(np.searchsorted(self._known + self._takes, at, side="right")) - 1
-        return int(self._known[place]) if place >= 0 else ALWAYS
-
-
 class LiveServing:
     """Answers requests in the declared mode, from rows as they come and models as they are put.
 
@@ -81,9 +58,7 @@ class LiveServing:
     """
 
     def __init__(self, system: System[Any], tables: Mapping[str, Table[Any]]) -> None:
-        requests = system.requests
-        asked = requests.table if isinstance(requests, Ticks) else requests
-        ticks = isinstance(requests, Ticks)
+        asked, ticks = system.asked, isinstance(system.requests, Ticks)
         self.features = OnlineFeatures(system.features.columns, tables, asked.name, ticks=ticks)
         self._serving: Serving = system.serving
         self._asked = asked.name

@@ -45,7 +45,7 @@ class Before:
 
 def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int) -> Before:
     """What happened before a moment, from the rows of all tables as the store keeps them."""
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     nothing = Before([], np.empty(0, dtype=np.int64), [])
     if not stored[asked.name].height:
         return nothing
@@ -92,7 +92,7 @@ def needed(
     system: System[Any], stored: Mapping[str, pl.DataFrame], past: Before, moment: int
 ) -> list[tuple[str, pl.DataFrame]]:
     """By table the rows that can still matter after a moment, in the order of their taking."""
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     tables = {table.name: table for table in system.tables}
     serving = LiveServing(system, tables)
     since = serving.as_of(moment)  # batch features are looked up as of their last refresh
@@ -127,7 +127,7 @@ def _open(frame: pl.DataFrame, keys: tuple[str, ...], past: Before) -> NDArray[n
 
 def framed(system: System[Any], past: Before) -> dict[str, pl.DataFrame]:
     """What happened before, as a snapshot keeps it; see `read_before`."""
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     kinds = {spec.name: spec for spec in asked.row.columns_}
     schema = {name: POLARS.get(kinds[name].type, pl.Int64()) for name in kinds}
     ticks: dict[str, Any] = {TICK: pl.Int64} if isinstance(system.requests, Ticks) else {}
@@ -143,7 +143,7 @@ def framed(system: System[Any], past: Before) -> dict[str, pl.DataFrame]:
 
 def read_before(system: System[Any], frames: Mapping[str, pl.DataFrame]) -> Before:
     """What a snapshot says of the time before it."""
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     names = [*asked.keys, *([TICK] if isinstance(system.requests, Ticks) else [])]
     told = frames[_OPEN]
     keys = told.select(names).rows()

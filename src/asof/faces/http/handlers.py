@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from asof.declare.place import nearest
-from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.clock import elapsed
 from asof.engine.live.answers import Live
@@ -44,7 +43,7 @@ class Handlers:
         self._options = options
         self._gate = gate
         self._measures = measures
-        asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+        asked = system.asked
         self._asked = Reader(asked.row, limit=options.rows)
         self._taken = {table.name: Reader(table.row, limit=options.rows) for table in system.tables}
         self._model = Model(system.name, asked.row.columns_, self._asked)

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import msgspec
 
 from asof.declare.rows import ColumnSpec
-from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.faces.http import oip, wire
@@ -52,7 +51,7 @@ _BODY = (408, 413, 415, 422, 503)
 
 def document(system: System[Any], options: Options) -> bytes:
     """The description as JSON (OpenAPI 3.1)."""
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     _, schemas = msgspec.json.schema_components(_WIRE, ref_template="#/components/schemas/{name}")
     schemas["Request"] = _row(asked, needed=asked.keys, strict=True)
     schemas["Requests"] = _object(
@@ -96,7 +95,7 @@ def _paths(system: System[Any]) -> Json:
     }
     for table in system.tables:
         found[f"/v1/events/{table.name}"] = {"post": _events(table)}
-    asked = system.requests.table if isinstance(system.requests, Ticks) else system.requests
+    asked = system.asked
     found |= _model(path, asked, versioned=False)
     found |= _model(f"{path}/versions/{{version}}", asked, versioned=True)
     return found

@@ -258,7 +258,7 @@ class Flight(asof.Row):
     cancelled: asof.Col[bool]
 
 
-IN_ORDER = (Flight.arrives_at - Flight.departs_at).in_minutes() > 0
+IN_ORDER = Flight.arrives_at > Flight.departs_at
 NOT_OVERSOLD = Flight.sold <= Flight.seats
 
 

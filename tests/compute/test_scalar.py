@@ -140,6 +140,7 @@ WHOLE = (Parcel.whole, Parcel.other, FACTS["newest_"], FACTS["people_"])
 DOUBLE = (Parcel.weight, Parcel.price, FACTS["mean_"])
 WORD = (Parcel.town, Parcel.street, FACTS["latest_"])
 CONDITION = (Parcel.yes, Parcel.no)
+ORDER = ("__gt__", "__ge__", "__lt__", "__le__")
 number_constants = (
     st.sampled_from([0, 1, -0.0, 3.7, 2.5, math.inf, math.nan, 2**63, None, True]) | ints | floats
 )
@@ -200,13 +201,27 @@ def texts(draw: st.DrawFn, depth: int) -> Any:
 
 @st.composite
 def conditions(draw: st.DrawFn, depth: int) -> Any:
-    forms = ("column", "order", "order", "equals", "one_of", "is_null", "logic", "not", "call")
+    forms = (
+        "column",
+        "order",
+        "order",
+        "later",
+        "equals",
+        "one_of",
+        "is_null",
+        "logic",
+        "not",
+        "call",
+    )
     form = draw(st.sampled_from(forms)) if depth else "column"
     if form == "column":
         return draw(st.sampled_from(CONDITION))
     if form == "order":
         left, right = draw(numbers(depth - 1)), draw(numbers(depth - 1) | number_constants)
-        return getattr(left, draw(st.sampled_from(("__gt__", "__ge__", "__lt__", "__le__"))))(right)
+        return getattr(left, draw(st.sampled_from(ORDER)))(right)
+    if form == "later":
+        left, right = draw(instants(depth - 1)), draw(instants(depth - 1))
+        return getattr(left, draw(st.sampled_from(ORDER)))(right)
     if form == "equals":
         kind, other = draw(st.sampled_from(((numbers, number_constants), (texts, words))))
         return draw(kind(depth - 1)).equals(draw(kind(depth - 1) | other | st.none()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, NoReturn, TypeVar
 
 from asof.declare.place import place
@@ -26,9 +27,9 @@ Scalar = bool | int | float | str | None
 class Expression(Generic[R, T_co]):
     """A fact of type `T_co` about a row of class `R`.
 
-    Numbers have `+ - * / < <= > >=`; conditions have `& | ~`; every expression has `equals`,
-    `one_of`, `is_null` and `or_else`. `==` and truth values are refused, for they would silently
-    mean something else.
+    Numbers have `+ - * / < <= > >=`, moments `< <= > >=`; conditions have `& | ~`; every
+    expression has `equals`, `one_of`, `is_null` and `or_else`. `==` and truth values are refused,
+    for they would silently mean something else.
     """
 
     __slots__ = ()
@@ -186,8 +187,9 @@ class Column(Expression[R, T_co]):
 
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "log1p", "abs"})
 _ORDER = frozenset({"greater", "greater_equal", "less", "less_equal"})
+_NUMBERS = (bool, int, float)
 _OPERANDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(_ARITHMETIC | _ORDER, (bool, int, float)),
+    **dict.fromkeys(_ARITHMETIC | _ORDER, _NUMBERS),
     **dict.fromkeys(("and", "or", "not"), (bool,)),
 }
 """What the operands of an operation have to be, where it is not all one."""
@@ -202,12 +204,15 @@ class Operation(Expression[R, T_co]):
 
     def __post_init__(self) -> None:
         wanted = _OPERANDS.get(self.name, ())
+        if self.name in _ORDER and all(a.value_type is datetime for a in self.arguments):
+            return  # the one order beside that of numbers: earlier and later
         for argument in self.arguments if wanted else ():
             if argument.value_type not in (*wanted, type(None)):
                 raise DeclarationError(
                     f"{argument!r} is no {'condition' if wanted == (bool,) else 'number'}.",
                     found=f"{argument.value_type.__name__} in {self!r}",
-                    mend="Compare words with .equals() or .one_of(), moments by their difference.",
+                    mend="Compare words with .equals() or .one_of(), moments with moments, "
+                    "spans by their length: (a - b).in_hours() > 2.",
                     where=place(),
                 )
 

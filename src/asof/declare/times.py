@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Generic, NoReturn, overload
 from zoneinfo import ZoneInfo
 
-from asof.declare.expressions import Expression, R
+from asof.declare.expressions import Expression, Operation, R
 from asof.declare.place import nearest, place
 from asof.errors import DeclarationError
 from asof.units import DAY, HOUR, MINUTE, SECOND, Duration
@@ -57,6 +57,18 @@ class TimeExpression(Expression[R, datetime]):
             return Shifted(self, other)
         raise _unitless(other, "a time")
 
+    def __gt__(self, other: TimeExpression[R]) -> Expression[R, bool]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _ordered("greater", self, other)
+
+    def __ge__(self, other: TimeExpression[R]) -> Expression[R, bool]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _ordered("greater_equal", self, other)
+
+    def __lt__(self, other: TimeExpression[R]) -> Expression[R, bool]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _ordered("less", self, other)
+
+    def __le__(self, other: TimeExpression[R]) -> Expression[R, bool]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _ordered("less_equal", self, other)
+
     def local(self, zone_name: str) -> LocalTime[R]:
         """The civil time in a zone, the only one that has an hour or a weekday."""
         return LocalTime(self, zone(zone_name))
@@ -71,6 +83,18 @@ class TimeExpression(Expression[R, datetime]):
                     where=place(),
                 )
             raise AttributeError(name)
+
+
+def _ordered(name: str, one: TimeExpression[R], other: object) -> Expression[R, bool]:
+    if isinstance(other, TimeExpression):
+        return Operation(name, (one, other))
+    raise DeclarationError(
+        f"{one!r} cannot be compared with {other!r}.",
+        found=type(other).__name__,
+        mend="Compare a moment with another moment of the row; a calendar's part of it is "
+        f"{one!r}.local('Europe/Berlin').hour() and the like.",
+        where=place(),
+    )
 
 
 def _unitless(other: object, of: str) -> DeclarationError:

@@ -63,6 +63,14 @@ def a_rule_over_two_rows() -> Declared:
     return asof.source(Booking, rules=(Booking.price > Stay.paid,))  # E
 
 
+def a_rule_about_a_moment_and_a_number() -> Declared:
+    return asof.source(Booking, rules=(Booking.booked_at > 3,))  # E
+
+
+def a_rule_about_a_moment_and_a_span() -> Declared:
+    return asof.source(Booking, rules=(Booking.booked_at > hours(3),))  # E
+
+
 def a_rule_that_is_a_number() -> Declared:
     return asof.source(Booking, rules=(Booking.price - 1,))  # E
 

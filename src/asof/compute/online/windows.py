@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.codes import match
@@ -46,6 +47,8 @@ class _Kept(NamedTuple):
     event_time: int
     known_from: int
     edges: list[Any]
+    values: Values
+    """What it ranks by among rows of the same times; nothing where that decides no value."""
 
 
 class OnlineWork:
@@ -64,6 +67,9 @@ class OnlineWork:
             edges=edges_needed(facts.values()),
             quanta=tuple(quantum_of(of) for _, of in self._inputs.values.values()),
         )
+        # What is a function of the set of rows needs no rank; a deviation taken afresh has one.
+        ranking = Kernel.LATEST | Kernel.FIRST | Kernel.STD
+        self._ranks = self._wanted.edges or any(one & ranking for one in self._wanted.columns)
         self._own = own
         self._key_names = list(keys)
         self._keys = [places[name] for name in keys]
@@ -94,7 +100,11 @@ class OnlineWork:
     def _begin(self) -> None:
         spans = tuple(Span(start, stop) for start, stop in self._spans)
         self._windows = OnlineWindows(
-            spans, self._wanted, coded=len(self._inputs.codes), keyed=self._own
+            spans,
+            self._wanted,
+            coded=len(self._inputs.codes),
+            keyed=self._own,
+            ties=self._tie_of if self._ranks else None,
         )
         self._groups: dict[Values, int] = {}
         self._numbers: dict[Values, int] = {}
@@ -120,7 +130,10 @@ class OnlineWork:
         values = values_of(rows.frame, self._inputs)
         codes = codes_of(rows.frame, self._inputs)
         self._learn_words(rows)
-        self._loaded = _Loaded.of(len(found), rows, groups, identity, list(self._edges.values()))
+        ranked = [*(self._key_names or rows.frame.columns)] if self._ranks else []
+        self._loaded = _Loaded.of(
+            len(found), rows, groups, identity, list(self._edges.values()), ranked
+        )
         self._windows.load(
             Rows(groups, rows.event_time, rows.known_from, None, values, codes, keys),
             identity,
@@ -162,7 +175,8 @@ class OnlineWork:
         coded_to = numbers + len(self._inputs.codes)
         time = values[self._time]
         edges = told[coded_to:]
-        self._kept[identity] = _Kept(group, time, known_from, edges)
+        ranked = self._ranked(values)
+        self._kept[identity] = _Kept(group, time, known_from, edges, ranked)
         key = -1
         if self._own:
             own = tuple([values[i] for i in self._keys])
@@ -174,7 +188,7 @@ class OnlineWork:
             self._doubles(told[:numbers]),
             self._coded(told[numbers:coded_to]),
             identity,
-            self._tie(values),
+            self._tie(ranked),
             key,
         )
         if len(self._kept) > self._prune_at:
@@ -197,11 +211,20 @@ class OnlineWork:
             for value, known in zip(told, self._codes, strict=True)
         ]
 
-    def _tie(self, values: Values) -> Values:
-        """Sorts as `compute.table.rank` does: by key, or by content where there is none."""
-        if self._keys:
-            return tuple([values[i] for i in self._keys])
-        return tuple([(value is not None, value) for value in values])
+    def _ranked(self, values: Values) -> Values:
+        """What a row ranks by among rows of the same times: its key, or its content (LAW 3b)."""
+        if not self._ranks:
+            return ()
+        return tuple([values[i] for i in self._keys]) if self._keys else values
+
+    def _tie(self, ranked: Values) -> Values:
+        """Sorts as `compute.table.rank` does, nulls first; a key has none."""
+        return ranked if self._keys else tuple([(one is not None, one) for one in ranked])
+
+    def _tie_of(self, identity: int) -> Values:
+        """The tie of a row that is there already, for one that comes after it with its times."""
+        kept = self._kept.get(identity)
+        return self._tie(self._loaded.ranked(identity) if kept is None else kept.values)
 
     def _prune(self, moment: int) -> None:
         """Forget rows that no window can see again."""
@@ -317,11 +340,13 @@ class _Loaded(NamedTuple):
     event_time: NDArray[np.int64]
     known_from: NDArray[np.int64]
     edges: list[list[Any]]
+    ranks_by: pl.DataFrame
 
     @classmethod
     def none(cls, edges: int) -> _Loaded:
         nothing = np.empty(0, dtype=np.int64)
-        return cls(nothing, np.empty(0, np.int32), nothing, nothing, [[] for _ in range(edges)])
+        empty: list[list[Any]] = [[] for _ in range(edges)]
+        return cls(nothing, np.empty(0, np.int32), nothing, nothing, empty, pl.DataFrame())
 
     @classmethod
     def of(
@@ -331,11 +356,17 @@ class _Loaded(NamedTuple):
         groups: NDArray[np.int32],
         identity: NDArray[np.int64],
         edges: Sequence[Of],
+        ranked: Sequence[str],
     ) -> _Loaded:
         slot = np.full(size, -1, dtype=np.int64)
         slot[identity] = np.arange(len(identity))
         told = [rows.frame.select(evaluate(of)).to_series().to_list() for of in edges]
-        return cls(slot, groups, rows.event_time, rows.known_from, told)
+        by = rows.frame.select(ranked)
+        return cls(slot, groups, rows.event_time, rows.known_from, told, by)
+
+    def ranked(self, identity: int) -> Values:
+        """What a loaded row ranks by among rows of the same times."""
+        return self.ranks_by.row(int(self.slot[identity]))
 
     def place(self, identity: int) -> int | None:
         if identity >= len(self.slot) or self.slot[identity] < 0:

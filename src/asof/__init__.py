@@ -40,11 +40,12 @@ if TYPE_CHECKING:
     from asof.study.backtest import backtest
     from asof.study.compare.compare import compare
     from asof.study.gap.gap import gap
+    from asof.study.leakage import check
     from asof.study.serving.serving import serving
 
 __all__ = [
     "AsofError", "Col", "ExitCode", "Key", "KeyTime", "Moment", "Row", "System", "Time",
-    "after", "backtest", "batch_features", "batch_predictions", "col",
+    "after", "backtest", "batch_features", "batch_predictions", "check", "col",
     "compare", "computed", "count", "daily", "days",
     "distinct", "every", "expanding", "features", "gap", "happens", "hours", "max", "mean", "min",
     "minutes", "monthly", "never", "online", "outcome", "persistence", "rate", "reference",
@@ -55,6 +56,7 @@ __version__ = "0.1.0"
 
 _STUDIES = {
     "backtest": "asof.study.backtest",
+    "check": "asof.study.leakage",
     "compare": "asof.study.compare.compare",
     "gap": "asof.study.gap.gap",
     "score": "asof.engine.batch",

@@ -8,6 +8,7 @@ and whether a column was filled in later, only the data can tell. What is said h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from asof.declare.windows import Aggregate, columns_in
 from asof.engine.clock import now
 from asof.engine.history import LIVE_FROM, History, history_of
 from asof.engine.ingest import ingest
+from asof.errors import DataRefused
 from asof.stores.store import Store
 from asof.study.report.numbers import duration
 from asof.study.report.numbers import share as per_cent
@@ -109,6 +111,37 @@ class Leakage:
         for words in self.unjudged:
             yield f"not judged: {words}"
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """For notebooks: the same in words."""
+        return {"text/plain": str(self)}
+
+
+def check(system: System[Any], *, base: Path | str = ".", store: Store | None = None) -> Leakage:
+    """Look for leaks in the data of a system, before anything is fitted.
+
+    Loads the declared files (paths begin at `base`) into the system's store, unless the system is
+    live, and looks at 20,000 mature requests, evenly over the history; see `docs/check.md`.
+
+    Raises:
+        DataRefused: a table holds nothing and its file is not there, a file was refused as a
+            whole, nothing is asked of the system, or nothing is known of its labels.
+    """
+    base = Path(base)
+    with nullcontext(store) if store else Store(base / ".asof" / system.name) as opened:
+        lacking = missing(system, opened, base)
+        if lacking:
+            raise DataRefused(
+                f"There is nothing to look at of {', '.join(lacking)}.",
+                found=f"paths that begin at {base.resolve()}",
+                mend="Put the files where the declaration says, give base=, or ingest rows.",
+                where=system.declared,
+            )
+        load(system, opened, base)
+        return leakage(system, opened)
+
 
 def missing(system: System[Any], store: Store, base: Path) -> tuple[str, ...]:
     """The tables that hold nothing and whose files are not there: `base` is where paths begin."""
@@ -159,8 +192,7 @@ class _Looked:
         chosen = np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)
         self.rows: NDArray[np.int64] = self.labelled[chosen]
         self.label: Table[Any] = self.system.label.joined.table
-        asked = self.system.requests
-        self.asked: Table[Any] = asked.table if isinstance(asked, Ticks) else asked
+        self.asked: Table[Any] = self.system.asked
 
     @cached_property
     def alone(self) -> tuple[signs.Alone, ...]:

@@ -17,6 +17,7 @@ from asof.engine.history import LIVE_FROM, history_of
 from asof.engine.live.fit import Declared
 from asof.engine.live.running import Settings, running
 from asof.engine.rehearsal import keep_history
+from asof.faces.collecting import Collector
 from asof.faces.http.options import Options, address
 from asof.faces.http.server import serve
 from asof.faces.ingest import tell
@@ -87,7 +88,12 @@ async def _serve(
                 if not quiet:
                     click.echo(f"{found.system.name} is up at {where}", err=True)
 
-            await serve(live, found.system, secured, started=started)
+            with Collector() as collector:
+                keeping = asyncio.create_task(collector.keep(lambda: replace(live.front.counts)))
+                try:
+                    await serve(live, found.system, secured, started=started)
+                finally:
+                    keeping.cancel()
 
 
 def _why(found: Project, directory: Path, request: str, feature: str) -> Mapping[str, Any]:

@@ -23,6 +23,9 @@ from asof.errors import AsofError
 _LOOK = 0.25
 """Seconds between looks at the memory of a child that works."""
 
+_GIVES_WAY = 10
+"""How much a child leaves the processor to whoever answers requests (of 19)."""
+
 
 class ChildFailed(AsofError):
     """A process that worked for the system ended, or was ended, without an answer."""
@@ -45,6 +48,8 @@ class _Failed:
 def _work(pipe: Connection) -> None:
     """Do what comes through the pipe until it is closed, or until the server is no more."""
     threading.Thread(target=_end_with_the_server, name="asof-watch", daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(_GIVES_WAY)
     while True:
         try:
             function, arguments = pipe.recv()

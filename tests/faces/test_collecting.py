@@ -1,0 +1,71 @@
+"""A server's search for garbage looks at what is new, and at everything only when nobody asks."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Generator
+
+import pytest
+
+from asof.faces import collecting
+from asof.faces.collecting import Collector
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Generator[None]:
+    yield
+    gc.unfreeze()
+
+
+class Cycle:
+    """Something that only a search for cycles frees."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+def test_what_was_looked_through_is_not_looked_through_again() -> None:
+    before: list[list[int]] = [[] for _ in range(10_000)]
+    with Collector():
+        assert len(gc.get_objects()) < len(before)
+        since: list[list[int]] = [[] for _ in range(10_000)]
+        assert len(gc.get_objects()) >= len(since)
+        gc.collect()
+        assert len(gc.get_objects()) < len(since)
+    assert len(gc.get_objects()) > len(before) + len(since)
+
+
+def test_what_is_new_is_still_freed() -> None:
+    with Collector():
+        gone = weakref.ref(Cycle())
+        gc.collect()
+        assert gone() is None
+
+
+def test_everything_is_looked_through_once_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "QUIET", 0.01)
+    asyncio.run(_work_and_quiet())
+
+
+async def _work_and_quiet() -> None:
+    done, freed = 0, asyncio.Event()
+    with Collector() as collector:
+        keeping = asyncio.create_task(collector.keep(lambda: done))
+        held: Cycle | None = Cycle()
+        gone = weakref.ref(held, lambda _: freed.set())
+        gc.collect()  # it is left out from here on
+        held = None
+        gc.collect()
+        await asyncio.sleep(0.05)
+        assert gone() is not None, "there was no work that could have left garbage"
+        done = 1
+        async with asyncio.timeout(20):
+            await freed.wait()
+        keeping.cancel()
+
+
+def test_it_leaves_the_process_as_it_was() -> None:
+    callbacks, frozen = list(gc.callbacks), gc.get_freeze_count()
+    with Collector():
+        assert gc.get_freeze_count() > frozen
+    assert (gc.callbacks, gc.get_freeze_count()) == (callbacks, 0)

@@ -14,7 +14,7 @@ import asof
 from asof import Col, Key, Time, days, hours
 from asof.engine.messages import BEGAN, Promoted
 from asof.engine.registry import feature_prints
-from asof.engine.service import in_service, keep_life, promote, promotions, roll_back
+from asof.engine.service import chain, in_service, keep_life, promote, promotions, roll_back
 from asof.errors import StoreError, UsageError
 from asof.stores.records import Decision
 from asof.stores.server import serve
@@ -145,6 +145,28 @@ def test_rolling_back_puts_the_model_before_into_service(store: Store):
     assert found.reason == "rolled back by hand from m2: m2 is slow"
     assert in_service(store, system, 98).id == ids["m2"]
     assert in_service(store, system, 99).id == ids["m1"]
+
+
+def test_rolling_back_again_goes_further_back(store: Store):
+    ids = life(store, m1=10, m2=20, m3=30)
+    told = [roll_back(store, system, at=at).id for at in (40, 50)]
+    assert told == [ids["m2"], ids["m1"]]
+    with pytest.raises(UsageError, match="no model to roll back to") as refused:
+        roll_back(store, system, at=60)
+    assert refused.value.found == "nothing served before m1; models that have served: m1, m2, m3"
+    promote(store, system, ids["m3"], at=70)
+    later = model(store, "m4")
+    lived(store, "m4", 80, later)
+    assert [one.id for one in chain(promotions(store, system))] == [ids["m1"], ids["m3"], later]
+    assert [roll_back(store, system, at=at).name for at in (90, 91)] == ["m3", "m1"]
+
+
+def test_a_name_that_another_model_has_by_now_is_not_given_again(store: Store):
+    ids = life(store, m1=10, m2=20)
+    store.journal.append(BEGAN, {"start": 30}, stamp=25)
+    lived(store, "m1", 31, model(store, "m1-live"))
+    assert promote(store, system, ids["m1"], at=40).name == f"m1-{ids['m1'][:6]}"
+    assert promote(store, system, ids["m2"], at=50).name == "m2"
 
 
 def test_beside_a_server_nothing_is_decided_in_the_stores(store: Store):

@@ -2,6 +2,7 @@
 
     what happens          Look, Requested
     what steps answer     TrainingBegan, Trained, TrainingFailed, Deferred, Promoted, Predicted
+    what people decide    PromotedByHand
 
 Batches are ranges of the tables, so that a message of a million rows is as small as one of one.
 """
@@ -106,6 +107,13 @@ class Promoted(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class PromotedByHand(Promoted):
+    """Somebody put a model into service; `back`: in place of what was promoted after it."""
+
+    back: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Deferred(Message):
     """A trigger came while a training was under way: it is taken up at the first look after it."""
 
@@ -113,7 +121,11 @@ class Deferred(Message):
 
 
 BEGAN = "life_began"
-"""The journal's message that a life on a server began: from there on no replay says what served."""
+"""The journal's message that a life on a server began: from there on no replay says what served.
+
+It holds `start`, the `fingerprint` of the declaration that is lived from there on, and in `serving`
+the name of the model of before that can answer for it, if there is one.
+"""
 
 
 class MessageLog:

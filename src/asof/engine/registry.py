@@ -126,7 +126,7 @@ def require_fit(system: System[Any], record: Model) -> None:
         more = f"; and {len(apart) - 5} more" if len(apart) > 5 else ""
         raise UsageError(
             f"Model {record.id} was fitted for another declaration than this one.",
-            found="; ".join(apart[:5]) + more,
+            found=f"its fingerprint is {kept['fingerprint']}: {'; '.join(apart[:5])}{more}",
             mend="Name the variant that it belongs to (FILE:NAME), or train a model of this one.",
             where=system.features.declared,
         )

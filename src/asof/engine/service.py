@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from asof.declare.system import System
-from asof.engine.messages import BEGAN, Promoted
+from asof.engine.messages import BEGAN, Promoted, PromotedByHand
 from asof.engine.registry import require_fit
 from asof.errors import StoreError, UsageError
 from asof.stores.models import Model
@@ -29,12 +29,44 @@ PROMOTED = "promoted"
 
 @dataclass(frozen=True)
 class InService:
-    """A model in service since a moment (us UTC): its id in the registry, its name in its life."""
+    """A model in service since a moment (us UTC): its id in the registry, its name in its life.
+
+    `back`: it took the place of what was promoted after it.
+    """
 
     id: str
     name: str
     since: int
     reason: str
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A decision by hand to put a model into service, in place of what came after it if `back`.
+
+    `name` is that under which it served, if it did.
+    """
+
+    record: Model
+    name: str | None
+    reason: str
+    back: bool
+
+    def named(self, ids: Mapping[str, str]) -> str:
+        """What the model is called in a life, by the ids of the names in it.
+
+        One that never served, or whose name another has by now, has its id beside its name.
+        """
+        mine = self.record.id
+        known = next((name for name, one in ids.items() if one == mine), self.name)
+        if known is not None and ids.get(known, mine) == mine:
+            return known
+        return f"{self.record.metadata['name']}-{mine[:6]}"
+
+    def message(self, at: int, name: str) -> PromotedByHand:
+        """The decision, taken at a moment (us UTC), about a model of that name."""
+        return PromotedByHand(at, name, self.reason, self.back)
 
 
 def keep_life(
@@ -73,12 +105,19 @@ def promotions(store: Store, system: System[Any]) -> list[InService]:
     The journal's are those that fit the declaration. Before a life on a server began, or where
     none did, the last replay of the declaration counts too.
     """
-    told = store.journal.read(kinds=(BEGAN, Promoted.__name__))
+    kinds = (Promoted.__name__, PromotedByHand.__name__)
+    told = store.journal.read(kinds=(BEGAN, *kinds))
     began = min((int(one.payload["start"]) for one in told if one.kind == BEGAN), default=None)
     lived = [
-        InService(one.payload["id"], one.payload["model"], one.payload["at"], one.payload["reason"])
+        InService(
+            one.payload["id"],
+            one.payload["model"],
+            one.payload["at"],
+            one.payload["reason"],
+            one.payload.get("back", False),
+        )
         for one in told
-        if one.kind == Promoted.__name__ and "id" in one.payload
+        if one.kind in kinds and "id" in one.payload
     ]
     fitting = {each.id: _fits(store, system, each.id) for each in lived}
     before = [each for each in _replayed(store, system) if began is None or each.since < began]
@@ -103,6 +142,57 @@ def _fits(store: Store, system: System[Any], identity: str) -> bool:
     return True
 
 
+def chain(promoted: Iterable[InService]) -> list[InService]:
+    """The promotions that stand, oldest first: the last serves, and each stands before the next.
+
+    Going back takes what came after away, so that going back again goes further.
+    """
+    found: list[InService] = []
+    for one in promoted:
+        while one.back and found and found[-1].id != one.id:
+            found.pop()
+        if not found or found[-1].id != one.id:
+            found.append(one)
+    return found
+
+
+def to_promote(store: Store, system: System[Any], identity: str, reason: str) -> ByHand:
+    """The decision to put a registered model into service.
+
+    Raises:
+        UsageError: there is no such model, or it was fitted for another declaration.
+    """
+    record = store.models.find(identity)
+    require_fit(system, record)
+    words = f"promoted by hand{f': {reason}' if reason else ''}"
+    return ByHand(record, _name(promotions(store, system), record.id), words, back=False)
+
+
+def to_roll_back(store: Store, system: System[Any], reason: str) -> ByHand:
+    """The decision to put the model before the one in service into service again.
+
+    Raises:
+        UsageError: none served before.
+    """
+    served = promotions(store, system)
+    standing = chain(served)
+    if len(standing) < 2:
+        first = f"nothing served before {standing[-1].name}" if standing else "none has served"
+        others = ", ".join(dict.fromkeys(each.name for each in served))
+        raise UsageError(
+            "There is no model to roll back to.",
+            found=f"{first}; models that have served: {others or 'none'}",
+            mend="Promote one of those that asof models lists.",
+        )
+    before, last = standing[-2:]
+    words = f"rolled back by hand from {last.name}{f': {reason}' if reason else ''}"
+    return ByHand(store.models.find(before.id), before.name, words, back=True)
+
+
+def _name(served: Iterable[InService], identity: str) -> str | None:
+    return next((each.name for each in served if each.id == identity), None)
+
+
 def promote(
     store: Store, system: System[Any], identity: str, *, at: int, reason: str = ""
 ) -> InService:
@@ -112,13 +202,11 @@ def promote(
         UsageError: there is no such model, or it was fitted for another declaration.
         StoreError: a server runs on the store; it takes such decisions itself.
     """
-    record = store.models.find(identity)
-    require_fit(system, record)
+    decided = to_promote(store, system, identity, reason)
     served = promotions(store, system)
-    if served and served[-1].id == record.id:
+    if served and served[-1].id == decided.record.id:
         return served[-1]
-    words = f"promoted by hand{f': {reason}' if reason else ''}"
-    return _decide(store, record, served, words, at)
+    return _decide(store, decided, served, at)
 
 
 def roll_back(store: Store, system: System[Any], *, at: int, reason: str = "") -> InService:
@@ -128,20 +216,11 @@ def roll_back(store: Store, system: System[Any], *, at: int, reason: str = "") -
         UsageError: none served before.
         StoreError: a server runs on the store; it takes such decisions itself.
     """
-    served = promotions(store, system)
-    if len(served) < 2:
-        raise UsageError(
-            "There is no model to roll back to.",
-            found=f"models that have served: {', '.join(each.name for each in served) or 'none'}",
-            mend="Promote one of those that asof models lists.",
-        )
-    words = f"rolled back by hand from {served[-1].name}{f': {reason}' if reason else ''}"
-    return _decide(store, store.models.find(served[-2].id), served, words, at)
+    decided = to_roll_back(store, system, reason)
+    return _decide(store, decided, promotions(store, system), at)
 
 
-def _decide(
-    store: Store, record: Model, served: list[InService], reason: str, at: int
-) -> InService:
+def _decide(store: Store, decided: ByHand, served: list[InService], at: int) -> InService:
     """Journal a promotion, later than every other on record."""
     server = running(store.directory)
     if server is not None:
@@ -150,9 +229,8 @@ def _decide(
             found=f"process {server.pid} on {server.host}, {server.address or 'starting'}",
             mend=f"Ask it: POST {server.address or 'http://...'}/v1/promote or /v1/rollback.",
         )
-    name = next((each.name for each in served if each.id == record.id), None)
-    name = name or f"{record.metadata['name']}-{record.id[:6]}"
     at = max([at, *(each.since + 1 for each in served)])
-    told = Promoted(at, name, reason)
-    store.journal.append(Promoted.__name__, {**asdict(told), "id": record.id}, stamp=at)
-    return InService(record.id, name, at, reason)
+    told = decided.message(at, decided.named({each.name: each.id for each in served}))
+    identity = decided.record.id
+    store.journal.append(type(told).__name__, {**asdict(told), "id": identity}, stamp=at)
+    return InService(identity, told.model, at, told.reason, told.back)

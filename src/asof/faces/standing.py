@@ -172,6 +172,7 @@ _DECIDED = {
     "Trained": "{model} is trained on {rows:,} rows",
     "TrainingFailed": "{model} could not be trained: {reason}",
     "Promoted": "{model} serves: {reason}",
+    "PromotedByHand": "{model} serves: {reason}",
     "Deferred": "a training waits: {reason}",
 }
 

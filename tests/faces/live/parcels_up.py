@@ -56,12 +56,13 @@ class Fitted(LogisticRegression):
     """Fits at once, or for ever, or until memory is at an end, as the file `fit` says."""
 
     def fit(self, X, y):
+        place = os.path.join(os.path.dirname(__file__), "fit")
         try:
-            with open(os.path.join(os.path.dirname(__file__), "fit")) as told:
+            with open(place) as told:
                 how = told.read()
         except FileNotFoundError:
             how = ""
-        while how == "never ends":
+        while how == "never ends" and os.path.exists(place):
             time.sleep(0.05)
         eaten = []
         while how == "eats memory":

@@ -14,6 +14,7 @@ from asof.engine.fitting import fit_one
 from asof.engine.history import History, first_asked, read_tables
 from asof.engine.kept import training
 from asof.engine.registry import keep_model
+from asof.errors import UsageError
 from asof.stores.store import Store
 
 Declared = Callable[[], System[Any]]
@@ -22,11 +23,15 @@ Declared = Callable[[], System[Any]]
 
 @dataclass(frozen=True)
 class FitAsked:
-    """A fit as of a trigger, of the rows up to a journal offset, under a name of the life."""
+    """A fit as of a trigger, of the rows up to a journal offset, under a name of the life.
+
+    `fingerprint` is that of the declaration that the server runs.
+    """
 
     name: str
     trigger: int
     offset: int
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,18 @@ class FitDone:
 
 
 def fit_as_of(declared: Declared, directory: Path, asked: FitAsked) -> FitDone:
-    """Fit as of a trigger and keep the model in the registry."""
+    """Fit as of a trigger and keep the model in the registry.
+
+    Raises:
+        UsageError: the user's file declares another system than the server runs.
+    """
     system = declared()
+    if system.fingerprint != asked.fingerprint:
+        raise UsageError(
+            "The declaration was changed since the server was started.",
+            found=f"fingerprint {system.fingerprint}, {asked.fingerprint} is running",
+            mend="Start the server again: it then lives by the new one.",
+        )
     with Store(directory) as store, threadpool_limits(1):
         history = live_history(system, store, until=asked.trigger, offset=asked.offset)
         wanted = training(history, asked.trigger)

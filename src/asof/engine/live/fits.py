@@ -19,7 +19,10 @@ Ended = Callable[[TrainingBegan, FitDone], None]
 
 
 class LiveFits:
-    """Fits under way. `takes` is the declared duration in microseconds (LAW 5c)."""
+    """Fits under way, of the declaration with a fingerprint.
+
+    `takes` is the declared duration in microseconds (LAW 5c).
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class LiveFits:
         ended: Ended,
         *,
         takes: int,
+        fingerprint: str,
     ) -> None:
         self.fitted = self.failed = 0
         self._declared = declared
@@ -39,6 +43,7 @@ class LiveFits:
         self._made = made
         self._ended = ended
         self._takes = takes
+        self._fingerprint = fingerprint
         self._child = Child("fit", limits)
         self._under_way: dict[str, tuple[TrainingBegan, asyncio.Task[None]]] = {}
 
@@ -48,7 +53,7 @@ class LiveFits:
         self._under_way[began.model] = (began, task)
 
     async def _fit(self, began: TrainingBegan, offset: int) -> None:
-        asked = FitAsked(began.model, began.at, offset)
+        asked = FitAsked(began.model, began.at, offset, self._fingerprint)
         try:
             await asyncio.to_thread(self._journal.flush)
             done: FitDone = await self._child.run(fit_as_of, self._declared, self._directory, asked)

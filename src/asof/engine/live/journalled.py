@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from asof.engine.live.serving import Reply
 from asof.engine.messages import (
@@ -13,6 +13,7 @@ from asof.engine.messages import (
     Look,
     Message,
     Promoted,
+    PromotedByHand,
     Trained,
     TrainingBegan,
     TrainingFailed,
@@ -24,7 +25,7 @@ from asof.stores.predictions import Prediction
 
 DECIDED: Mapping[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Look, TrainingBegan, Trained, TrainingFailed, Deferred, Promoted)
+    for kind in (Look, TrainingBegan, Trained, TrainingFailed, Deferred, Promoted, PromotedByHand)
 }
 """Messages of the loop that are journalled as such."""
 
@@ -35,12 +36,22 @@ def message_of(one: Journalled) -> Message:
     return kind(**{item.name: one.payload[item.name] for item in fields(kind)})
 
 
+class InLife(NamedTuple):
+    """A model that was put into service: its name in the life, the registry's id, since when."""
+
+    name: str
+    id: str
+    since: int
+
+
 @dataclass
 class Past:
     """What the journal says of a life: a fold of its messages.
 
-    `ids` are the registry's by the names of the life, `looked` the last looks by what was
-    scheduled, `served` the names of the models that were promoted, with their moments, in order.
+    `fingerprint` is that of the declaration that is lived since `start`; what was lived before
+    by another one is in `decisions` and `served` too. `ids` are the registry's by the names of the
+    life, `looked` the last looks by what was scheduled, `served` the models that were promoted, in
+    order.
     `latest` is the message of the loop that came last: what follows from it may be missing.
     `again` is when a training ended for which another waited, until that was looked at; `twice` is
     when that was, until the look of the grid at the same moment was taken.
@@ -48,12 +59,13 @@ class Past:
 
     state: State = field(default_factory=State)
     start: int | None = None
+    fingerprint: str | None = None
     looked: dict[str, int] = field(default_factory=dict[str, int])
     latest: Message | None = None
     again: int | None = None
     twice: int | None = None
     ids: dict[str, str] = field(default_factory=dict[str, str])
-    served: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    served: list[InLife] = field(default_factory=list[InLife])
     decisions: list[Message] = field(default_factory=list[Message])
     last: int = -(2**63)
 
@@ -70,13 +82,19 @@ class Past:
         """Fold one message of the journal."""
         self.last = max(self.last, one.stamp)
         if one.kind == BEGAN:
-            self.start = int(one.payload["start"])
+            self.began(one.payload)
             return
         if one.kind not in DECIDED:
             return
         if (model := one.payload.get("id")) is not None:
             self.ids[one.payload["model"]] = model
         self.decided(message_of(one))
+
+    def began(self, told: Mapping[str, Any]) -> None:
+        """Fold the beginning of a life: what was scheduled and under way before is so no more."""
+        self.start, self.fingerprint = int(told["start"]), told.get("fingerprint")
+        self.state = State(serving=told.get("serving"), begun=self.state.begun)
+        self.looked, self.latest, self.again, self.twice = {}, None, None, None
 
     def decided(self, message: Message) -> None:
         """Fold one message of the loop."""
@@ -93,7 +111,8 @@ class Past:
         if isinstance(message, Trained | TrainingFailed):
             self.again = message.at if self.state.waiting is not None else None
         if isinstance(message, Promoted):
-            self.served.append((message.model, message.at))
+            name = message.model
+            self.served.append(InLife(name, self.ids.get(name, name), message.at))
         self.decisions.append(message)
 
 

@@ -14,10 +14,17 @@ from asof.compute.online.table import Taken, Values
 from asof.declare.kept import RECORDED
 from asof.declare.system import System
 from asof.engine.live.core import Core
-from asof.engine.live.journalled import DECIDED, Past, message_of, payload
+from asof.engine.live.inherited import inherited, ready_to_serve
+from asof.engine.live.journalled import DECIDED, InLife, Past, message_of, payload
 from asof.engine.live.serving import Served
-from asof.engine.messages import BEGAN, Message, Trained, TrainingBegan, TrainingFailed
-from asof.engine.registry import with_runtime
+from asof.engine.messages import (
+    BEGAN,
+    Message,
+    PromotedByHand,
+    Trained,
+    TrainingBegan,
+    TrainingFailed,
+)
 from asof.errors import UsageError
 from asof.stores.journal import Message as Journalled
 from asof.stores.store import Store
@@ -59,23 +66,36 @@ class _Said:
 def rerun(system: System[Any], store: Store) -> Rerun:
     """Run the life of a store again, from its beginning to the last message.
 
+    Where the declaration was changed that is the life of the last one.
+
     Raises:
-        UsageError: no life was lived on the store.
+        UsageError: no life was lived on the store, or the last one by another declaration.
         StoreError: a table or a model is gone.
     """
     messages = store.journal.read(kinds=[BEGAN, *DECIDED])
-    began = next((one for one in messages if one.kind == BEGAN), None)
+    began = next((one for one in reversed(messages) if one.kind == BEGAN), None)
     if began is None:
         raise UsageError("No life was lived on this store.", mend="Start one: asof up SYSTEM")
-    return _Rerun(system, store, began).run([m for m in messages if m.offset > began.offset])
+    past = Past()
+    for one in messages:
+        if one.offset <= began.offset:
+            past.take(one)
+    if past.fingerprint != system.fingerprint:
+        raise UsageError(
+            "The life on this store is that of another declaration.",
+            found=f"fingerprint {past.fingerprint}, this one's is {system.fingerprint}",
+            mend="Run the one again that was lived by, or start this one: asof up SYSTEM",
+        )
+    later = [one for one in messages if one.offset > began.offset]
+    return _Rerun(system, store, began, past).run(later)
 
 
 class _Rerun:
-    def __init__(self, system: System[Any], store: Store, began: Journalled) -> None:
+    def __init__(self, system: System[Any], store: Store, began: Journalled, past: Past) -> None:
         self._system = system
         self._store = store
         self._began = began
-        self._past = Past()
+        self._past = past
         self._then, self._now = _Said(), _Said()
         self._answers = self._decisions = 0
         self._keys: dict[str, Values] = {}
@@ -90,8 +110,8 @@ class _Rerun:
             self._now.say(payload(message, self._past.ids))
 
     def served(self, name: str, since: int) -> Served:
-        record, runtime = with_runtime(self._system, self._store, self._past.ids[name])
-        return Served(name, record.id, since, runtime)
+        one = InLife(name, self._past.ids[name], since)
+        return ready_to_serve(self._system, self._store, one)
 
     def run(self, messages: Sequence[Journalled]) -> Rerun:
         start = int(self._began.payload["start"])
@@ -99,8 +119,10 @@ class _Rerun:
             name: self._store.rows(table, offset=self._began.offset)
             for name, table in self.core.tables.items()
         }
-        self.core.begin(before, start)
-        self.core.begin_life(start)
+        self.core.begin(before, start, life=self._past)
+        run = self.core.serving.as_of(start)
+        for model in inherited(self._system, self._store, self._past.served, run).models:
+            self.core.serving.promote(model)
         decided = {one.offset: one for one in messages if one.kind in DECIDED}
         # What was sealed and pruned is not in the journal any more; its offset is with its rows.
         for offset in sorted({*decided, *self._rows, *self._predicted}):
@@ -133,7 +155,7 @@ class _Rerun:
         message = message_of(one)
         self._then.say(dict(one.payload))
         self._decisions += 1
-        if isinstance(message, Trained | TrainingFailed):
+        if isinstance(message, Trained | TrainingFailed | PromotedByHand):
             self.core.expect_due(message.at)
             self.core.finish(message)
         self.core.pass_timers(message.at)

@@ -22,7 +22,8 @@ from asof.engine.live.core import Core
 from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
 from asof.engine.live.front import ROWS, Front, counted, receipt
-from asof.engine.live.journalled import Past
+from asof.engine.live.inherited import inherited, ready_to_serve
+from asof.engine.live.journalled import InLife, Past
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
 from asof.engine.live.snapshot import read_before, take_snapshot
@@ -32,12 +33,11 @@ from asof.engine.messages import (
     BEGAN,
     Look,
     Message,
-    Promoted,
     Trained,
     TrainingBegan,
     TrainingFailed,
 )
-from asof.engine.registry import require_fit, with_runtime
+from asof.engine.service import ByHand, to_promote, to_roll_back
 from asof.engine.steps.decide import START
 from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
@@ -104,13 +104,13 @@ class Running:
         self._stamps = self._new_stamps()
         self._ids = self._past.ids
         self._loaded: dict[str, Served] = {}
-        self._unfit = self._ended = ""
+        self._unfit = self._strange = self._ended = ""
         self._told_of: list[Message] = []
         self._tasks: set[asyncio.Task[None]] = set()
         limits = Limits(settings.fit_seconds, settings.fit_memory)
         self._fits = LiveFits(
             declared, store.directory, limits, journal, self._made, self._fit_ended,
-            takes=system.training_takes.microseconds,
+            takes=system.training_takes.microseconds, fingerprint=system.fingerprint,
         )  # fmt: skip
         self._sealer = Child("sealing", Limits(3600.0, settings.fit_memory))
         self._parity = Parity(declared, store.directory, self._sealer, settings.check_every)
@@ -146,8 +146,15 @@ class Running:
         """Take up the life where the journal left it; nothing is lost that was acknowledged."""
         past, at = self._past, self._now()
         self._store.records.fix(LIVE_FROM, at)
+        run = self.core.serving.as_of(at)
+        found = inherited(self.system, self._store, past.served, run)
+        self._unfit, self._strange = found.damaged, found.strange
+        for model in found.models:
+            self.core.serving.promote(model)
+        if past.start is not None and past.fingerprint != self.system.fingerprint:
+            # Another declaration is another life: it begins with a training of its own.
+            self._note_start(max(at, past.last))
         self._read(at)
-        self._take_up(past.served)
         if past.state.training is not None:
             trigger = past.state.training
             self._fits.begin(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
@@ -155,21 +162,6 @@ class Running:
             self._begin_life(max(at, microseconds(self.system.start)))
         self._run(self._keep_time())
         self._run(self._keep_sealing())
-
-    def _take_up(self, served: Sequence[tuple[str, int]]) -> None:
-        """Put into service what served last, and what a run before it may still answer with."""
-        run = self.core.serving.as_of(self._now())
-        found: list[Served] = []
-        for name, since in reversed(served):
-            try:
-                found.append(replace(self._serve(name), since=since))
-            except StoreError as error:
-                self._unfit = f"{error.what} {error.found}"
-                continue
-            if since <= run:
-                break
-        for model in reversed(found):
-            self.core.serving.promote(model)
 
     def _read(self, at: int) -> None:
         """Build the state from the newest snapshot and what came since, or from all tables."""
@@ -204,8 +196,15 @@ class Running:
         self.core.begin_life(at)
 
     def _note_start(self, at: int) -> None:
-        self._past.start = at
-        self._journal.append(BEGAN, self._stamps.next(), {"start": at})
+        model = self.core.serving.model
+        told = {
+            "start": at,
+            "fingerprint": self.system.fingerprint,
+            "serving": None if model is None else model.name,
+        }
+        self._past.began(told)
+        self.core.loop.state = self._past.state
+        self._journal.append(BEGAN, self._stamps.next(), told)
 
     def _rebuild(self) -> None:
         """Build the state anew from what is durable: rows that were refused must not count."""
@@ -267,8 +266,7 @@ class Running:
         return model
 
     def _serve(self, name: str) -> Served:
-        record, runtime = with_runtime(self.system, self._store, self._ids[name])
-        return Served(name, record.id, 0, runtime)
+        return ready_to_serve(self.system, self._store, InLife(name, self._ids[name], 0))
 
     # --- fits ----------------------------------------------------------------------------------
 
@@ -416,30 +414,23 @@ class Running:
         return await asyncio.to_thread(self._why, request, feature)
 
     async def promote(self, model: str, reason: str) -> None:
-        """Put a model of the registry into service by hand."""
-        record = self._store.models.find(model)
-        require_fit(self.system, record)
-        name = next((n for n, known in self._ids.items() if known == record.id), None)
-        if name is None:
-            name = f"{record.metadata['name']}-{record.id[:6]}"
-            self._ids[name] = record.id
-        await self._by_hand(name, f"promoted by hand{f': {reason}' if reason else ''}")
+        """Put a model of the registry into service by hand; nothing if it is there already."""
+        decided = await asyncio.to_thread(to_promote, self._store, self.system, model, reason)
+        serving = self.core.serving.model
+        if serving is None or serving.id != decided.record.id:
+            await self._by_hand(decided)
 
     async def rollback(self, reason: str) -> None:
         """Put the model that served before into service again."""
-        served = [name for name, _ in self._past.served]
-        if len(served) < 2:
-            raise UsageError(
-                "There is no model to roll back to.",
-                found=f"models that have served: {', '.join(served) or 'none'}",
-            )
-        words = f"rolled back by hand from {served[-1]}{f': {reason}' if reason else ''}"
-        await self._by_hand(served[-2], words)
+        await asyncio.to_thread(self._journal.flush)
+        await self._by_hand(await asyncio.to_thread(to_roll_back, self._store, self.system, reason))
 
-    async def _by_hand(self, name: str, reason: str) -> None:
+    async def _by_hand(self, decided: ByHand) -> None:
+        name = decided.named(self._ids)
+        self._ids[name] = decided.record.id
         self._loaded[name] = await asyncio.to_thread(self._serve, name)
         at = self._stamps.next()
-        self.core.finish(Promoted(at, name, reason))
+        self.core.finish(decided.message(at, name))
         self.core.pass_timers(at)
 
     # --- what is told --------------------------------------------------------------------------
@@ -449,7 +440,8 @@ class Running:
         if self._unfit or self._ended:
             return False, self._unfit or self._ended
         if self.core.serving.model is None:
-            return False, "no model is in service yet"
+            why = f": {self._strange}" if self._strange else ""
+            return False, f"no model is in service yet{why}"
         if failing := self._journal.health.failing:
             return False, f"answers are not recorded: {failing}"
         return True, ""

@@ -61,9 +61,9 @@ class Decide:
 
     def _reason(self, state: State, look: Look) -> str | None:
         """Why to train at a look, or None."""
-        if state.begun == 0:
-            return "the life starts" if look.scheduled == START else None
-        if not self._retrains:
+        if look.scheduled == START:
+            return "the life starts" if state.begun == 0 else "the declaration is another now"
+        if state.begun == 0 or not self._retrains:
             return None
         if state.waiting is not None and state.training is None:
             return f"{state.waiting}, taken up after the training before"

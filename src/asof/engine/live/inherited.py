@@ -1,0 +1,63 @@
+"""What a start finds of the models that served: those that can answer, and why others cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from asof.declare.system import System
+from asof.engine.live.journalled import InLife
+from asof.engine.live.serving import Served
+from asof.engine.registry import with_runtime
+from asof.errors import StoreError, UsageError
+from asof.stores.store import Store
+
+
+class Inherited(NamedTuple):
+    """Models that may still answer, in the order of their promotions.
+
+    `damaged` says why a later one cannot be read, `strange` why a later one answers another
+    question than the declared one; both are "" where there is none.
+    """
+
+    models: list[Served]
+    damaged: str
+    strange: str
+
+
+def ready_to_serve(system: System[Any], store: Store, one: InLife) -> Served:
+    """A model of a life, ready to predict.
+
+    Raises:
+        UsageError: it was fitted for another question, or is gone.
+        StoreError: its artifact is not what was registered.
+    """
+    record, runtime = with_runtime(system, store, one.id)
+    return Served(one.name, record.id, one.since, runtime)
+
+
+def inherited(system: System[Any], store: Store, served: Sequence[InLife], run: int) -> Inherited:
+    """The last of the models that served and, with batch predictions, that of the run `run`.
+
+    What cannot be read, and what was fitted for another declaration, is passed over: a model that
+    served before it does so again.
+    """
+    found: list[Served] = []
+    damaged = strange = ""
+    passed: set[str] = set()
+    for one in reversed(served):
+        if one.id in passed:
+            continue
+        try:
+            found.append(ready_to_serve(system, store, one))
+        except StoreError as error:
+            damaged = damaged or f"{error.what} {error.found}"
+            passed.add(one.id)
+            continue
+        except UsageError as error:
+            strange = strange or f"{error.what} {error.found}"
+            passed.add(one.id)
+            continue
+        if one.since <= run:
+            break
+    return Inherited(found[::-1], damaged, strange)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from asof.compute.gap import waterfall
+from asof.compute.gap import counted_twice, waterfall
 from asof.compute.metric import metric
 
 RNG = np.random.default_rng(0)
@@ -44,11 +44,11 @@ def test_nothing_at_all_has_words():
     assert all(bar.step is None for bar in bars)
 
 
-def test_a_step_between_folds_is_widened_by_the_rows_that_answer_one_another():
+def test_a_step_is_widened_by_what_it_has_counted_twice():
     stages = [P, 0.9 * P, 0.8 * P]
     plain = waterfall(metric("brier"), Y, stages, DAY, draws=200)
-    wider = waterfall(metric("brier"), Y, stages, DAY, folded=[0.44, 0.44, 0.0], draws=200)
-    assert wider[2] == plain[2]  # only one side of it is of folds
+    wider = waterfall(metric("brier"), Y, stages, DAY, twice=[0.0, 0.44, 0.0], draws=200)
+    assert wider[2] == plain[2]
     one, other = plain[1].step, wider[1].step
     assert other.value == one.value
     assert other.high - other.value == pytest.approx(1.2 * (one.high - one.value))
@@ -56,25 +56,83 @@ def test_a_step_between_folds_is_widened_by_the_rows_that_answer_one_another():
     assert [each.level for each in wider] == [each.level for each in plain]
 
 
-def test_fits_that_differ_by_noise_alone_need_the_wider_interval():
-    """Means of folds of rows beside means of folds of days: truly the same, and both see all."""
+Fits = list[tuple[np.ndarray, np.ndarray]]
+
+
+def folds(fold: np.ndarray, scored: np.ndarray, keep: np.ndarray | None = None) -> Fits:
+    """A fit a fold on the other rows, those of them to `keep`, each answering its own scored."""
+    kept = np.ones(len(fold), dtype=bool) if keep is None else keep
+    return [
+        (np.flatnonzero((fold != k) & kept), np.flatnonzero(fold[scored] == k))
+        for k in np.unique(fold)
+    ]
+
+
+def weights(fits: Fits, n: int, scored: np.ndarray) -> np.ndarray:
+    """The weight of each of n rows in the fit that answers each scored request."""
+    found = np.zeros((len(scored), n))
+    for rows, at in fits:
+        found[np.ix_(at, rows)] = 1 / len(rows)
+    return found
+
+
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_counted_twice_is_the_sum_over_pairs(seed: int, anew: bool):
+    rng = np.random.default_rng(seed)
+    n = 60
+    scored = np.sort(rng.choice(n, 35, replace=False))
+    one, other = rng.integers(0, 4, n), rng.integers(0, 3, n)
+    fits = folds(one, scored), folds(other, scored, rng.random(n) < 0.7)
+    before, after = (weights(each, n, scored) for each in fits)
+    c = after if anew else after - before
+    crossed = (c[:, scored] * c[:, scored].T).sum() / (c**2).sum()
+    assert counted_twice(scored, *fits, anew=anew) == pytest.approx(max(crossed, 0.0))
+
+
+def test_nothing_is_counted_twice_between_fits_on_the_same_rows_with_the_same_features():
+    scored = np.arange(30)
+    fits = folds(scored % 5, scored)
+    assert counted_twice(scored, fits, fits, anew=False) == 0
+
+
+def held_zero(before: Fits, after: Fits, days: int, runs: int = 400) -> tuple[float, float]:
+    """How often a bar between means of outcomes holds its true length, plain and widened.
+
+    Outcomes are a coin's, the stages the means of the rows that their fits see, the truth is the
+    difference of their expected losses.
+    """
     rng = np.random.default_rng(1)
-    day, folds = np.repeat(np.arange(40), 10), 5
-    of_rows, of_days = np.arange(400) % folds, day % folds
-
-    def held_out(y: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        return np.array([y[fold != k].mean() for k in range(folds)])[fold]
-
+    n = days * 10
+    scored, day = np.arange(n), np.repeat(np.arange(days), 10)
+    shares = weights(before, n, scored), weights(after, n, scored)
+    twice = [0.0, counted_twice(scored, before, after, anew=False)]
     held = []
-    for _ in range(400):
-        y = (rng.random(400) < 0.5).astype(float)
-        stages = [held_out(y, of_rows), held_out(y, of_days)]
-        held.append(
-            [
-                waterfall(metric("brier"), y, stages, day, folded=folded, draws=200)[1].step
-                for folded in ([0.0, 0.0], [1.0, 1.0])
-            ]
-        )
-    narrow, wide = np.mean([[s.low <= 0 <= s.high for s in each] for each in held], axis=0)
-    assert narrow < 0.9
-    assert 0.92 < wide < 0.99
+    for _ in range(runs):
+        y = (rng.random(n) < 0.5).astype(float)
+        stages = [each @ y for each in shares]
+        true = np.mean((stages[1] - 0.5) ** 2) - np.mean((stages[0] - 0.5) ** 2)
+        steps = [
+            waterfall(metric("brier"), y, stages, day, twice=counted, draws=200)[1].step
+            for counted in ([], twice)
+        ]
+        held.append([step.low <= true <= step.high for step in steps])
+    plain, widened = np.mean(held, axis=0).tolist()
+    return plain, widened
+
+
+def test_fits_that_differ_by_noise_alone_need_the_wider_interval():
+    """Folds of rows beside folds of days: truly the same, and both see all rows."""
+    rows = np.arange(400)
+    plain, widened = held_zero(folds(rows % 5, rows), folds(rows // 10 % 5, rows), days=40)
+    assert plain < 0.93
+    assert 0.94 < widened < 0.99
+
+
+def test_fits_on_samples_of_the_rows_need_no_wider_interval():
+    """The same folds with half of the rows: who is left out does not answer for it."""
+    rows = np.arange(400)
+    half = folds(rows % 5, rows, np.random.default_rng(0).random(400) < 0.5)
+    plain, widened = held_zero(folds(rows % 5, rows), half, days=40)
+    assert 0.92 < plain < 0.98
+    assert 0.92 < widened < 0.98

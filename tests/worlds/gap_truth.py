@@ -3,7 +3,7 @@
 A stage answers each visit by one of its fits, chosen by fold, period or both. A fresh visit has a
 fold and a period too, and is answered by the same fit from the view of the features that the stage
 sees. Its expected loss is computed with the true probability of a sale, which takes the noise of
-outcomes out: 100,000 visits are more exact so than a million whose outcomes are drawn.
+outcomes out: as exact as ten times as many whose outcomes are drawn.
 
 That is conditional on the fits, as the intervals are, and takes the days to be others, as the
 intervals do. One kind of stage has no such truth: a fit of folds of rows that knows the days that
@@ -16,21 +16,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from gap_worlds import GapWorld, Visits, chances, fresh, simulated, system, written
 from numpy.typing import NDArray
 
 from asof.compute.estimator import Fitted, predict
+from asof.compute.interval import DRAWS
 from asof.compute.matrix import Matrix
 from asof.declare.policies import Online
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.kept import KeptFits
 from asof.engine.replay import replay
 from asof.stores.store import Store
-from asof.study.gap.gap import Gap, gap
-from asof.study.gap.stages import Part, stages
+from asof.study.backtest import ingest_declared
+from asof.study.gap.diagnosis import diagnosis
+from asof.study.gap.judge import bars_of
+from asof.study.gap.stages import Part, Run, run, stages
 from asof.study.gap.world import Setting, World, world
 
 Floats = NDArray[np.float64]
@@ -68,10 +70,10 @@ class BarTruth:
 
 @dataclass(frozen=True)
 class Measured:
-    """The gap of one history, its bars, and what the study says of the periods' features."""
+    """The bars of one history, and what the study says of its periods, None where not asked."""
 
-    gap: Gap
     bars: tuple[BarTruth, ...]
+    verdict: str | None = None
 
 
 class Judge:
@@ -163,33 +165,40 @@ def _triggers(here: World) -> Ints:
 # --- the gap and its truth -----------------------------------------------------------------------
 
 
-def measured(of: GapWorld, seed: int, folder: Path, judges: Judges) -> Measured:
-    """The gap of the history of a seed, in an empty folder, and the truth about its bars."""
+def measured(
+    of: GapWorld, seed: int, folder: Path, judges: Judges, *, looked: bool = False
+) -> Measured:
+    """The bars of the history of a seed, in an empty folder, and the truth about them.
+
+    They are what `asof.gap` shows (a test holds it to that), and if `looked` what it says of the
+    periods.
+    """
     visits, sold = simulated(of, seed)
     written(of, visits, sold, folder)
     declared = system(of)
     with Store(folder / ".asof" / declared.name) as store:
-        found = gap(declared, base=folder, store=store, workers=1)
-        here, kept = lived(declared, store)
+        ingest_declared(declared, store, folder)
+        history = History(declared, read_tables(declared, store), until_of(declared, store))
+        kept = KeptFits(store, workers=1)
+        here = world(replay(history, workers=1, kept=kept), Setting())
+        first = run(here, stages(here, kept.work), kept)
         judge = judges.of(here)
-        fits = list(answering(here, kept))
-        truth = losses(here, fits, judge)
-        on_these_days = losses(here, fits, judge.among(visits)) if of.moods else truth
+        fits = list(answering(here, first, kept))
+        verdict = diagnosis(here, kept, DRAWS).verdict if looked else None
+    truth = losses(here, fits, judge)
+    on_these_days = losses(here, fits, judge.among(visits)) if of.moods else truth
+    keys = [*first.predictions, "policy"]
     bars: list[BarTruth] = []
-    for each in found.facts.steps:
-        step, true = each.step, on_these_days if each.since in OF_ROWS else truth
-        assert step is not None
-        assert step.value is not None
-        length = 0.0 if each.same else true[each.key] - true[each.since]
-        bars.append(BarTruth(each.key, step.value, step.low, step.high, each.same, length))
-    return Measured(found, tuple(bars))
-
-
-def lived(declared: Any, store: Store) -> tuple[World, KeptFits]:
-    """The life as the study looked at it, and its fits, which it has kept."""
-    history = History(declared, read_tables(declared, store), until_of(declared, store))
-    kept = KeptFits(store, workers=1)
-    return world(replay(history, workers=1, kept=kept), Setting()), kept
+    for key, bar in zip(keys, bars_of(here, first, DRAWS), strict=True):
+        if bar.step is None or bar.since is None:
+            continue
+        assert bar.step.value is not None
+        since = keys[bar.since]
+        true = on_these_days if since in OF_ROWS else truth
+        length = 0.0 if bar.same else true[key] - true[since]
+        step = bar.step
+        bars.append(BarTruth(key, bar.step.value, step.low, step.high, bar.same, length))
+    return Measured(tuple(bars), verdict)
 
 
 @dataclass(frozen=True)
@@ -202,13 +211,13 @@ class Answers:
     at: Ints
 
 
-def answering(here: World, kept: KeptFits) -> Sequence[Answers]:
+def answering(here: World, first: Run, kept: KeptFits) -> Sequence[Answers]:
     """All fits of all stages, those of the life too."""
     views = {here.notebook.digest: "notebook", here.history.serving.matrix.digest: "stale"}
     views[here.fresh.matrix.digest] = "fresh"
     found = [
         Answers(stage.key, views[part.asked.digest], _fitted(part, kept), part.at)
-        for stage in stages(here, kept.work)
+        for stage in first.stages
         for part in stage.parts
     ]
     served = "fresh" if isinstance(here.history.system.serving, Online) else "stale"

@@ -16,6 +16,7 @@ from asof.engine.history import History, read_tables, until_of
 from asof.engine.replay import replay
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
+from asof.study.gap.gap import gap
 from asof.study.gap.world import Setting, world
 
 NAMES = list(WORLDS)
@@ -83,6 +84,22 @@ def test_intervals_cover_the_truth_and_hold_zero(once: Lives):
     covered, empty = shares(once)
     assert covered > 0.88  # of about 60 intervals: half as wide, they would cover two in three
     assert empty > 0.88
+
+
+def test_the_bars_are_those_that_the_study_shows(tmp_path: Path):
+    of = WORLDS["covariates"]
+    found = measured(of, 0, tmp_path, Judges(of, 1000, seed=0), looked=True)
+    facts = gap(system(of), base=tmp_path, workers=1).facts
+    shown = [(each.key, each.step.value, each.step.low, each.step.high) for each in facts.steps]
+    assert [(bar.stage, bar.value, bar.low, bar.high) for bar in found.bars] == shown
+    assert found.verdict == facts.diagnosis.verdict
+
+
+def test_what_was_never_sold_before_cannot_be_judged_by_what_was(tmp_path: Path):
+    """Only the features changed, but no day before the life shows what follows from the new."""
+    of = WORLDS["covariates"]
+    found = measured(of, 1, tmp_path, Judges(of, 1000, seed=0), looked=True)
+    assert found.verdict == "not identifiable"
 
 
 @pytest.mark.slow
@@ -156,7 +173,10 @@ def test_the_table_says_what_the_runs_say(root: Path, tmp_path: Path):
     unknown = other | {"low": None, "high": None}
     same = bar | {"stage": "policy", "value": 0.0, "low": 0.0, "high": 0.0, "same": True}
     runs = {
-        "leakage": [{"bars": [bar, other, same]}, {"bars": [bar | {"low": -0.1}, unknown, same]}],
+        "leakage": [
+            {"verdict": "overlap", "bars": [bar, other, same]},
+            {"bars": [bar | {"low": -0.1}, unknown, same]},
+        ],
         "nothing": [{"bars": [other]}, {"bars": [bar]}],
     }
     lines = list(script["table"](chosen, runs))
@@ -164,6 +184,9 @@ def test_the_table_says_what_the_runs_say(root: Path, tmp_path: Path):
     assert "| nothing | none | 2 | 0 | any: 50.0 | |" in lines
     assert "| leakage | 50.0 |  |  | 100.0 |  |  |  | same |" in lines  # holds zero
     assert "| leakage | 100.0 |  |  | 0.0 |  |  |  | same |" in lines  # covers the truth
+    assert "holds zero, %: 3 cells, 1 below 92, 2 above 98" in lines
+    assert "covers the truth, %: 4 cells, 2 below 92, 2 above 98" in lines
+    assert "| leakage | overlap: 1 |" in lines
     kept = tmp_path / "worlds.jsonl"
     records = [
         {"world": "leakage", "seed": 0, "named": "old", "bars": []},

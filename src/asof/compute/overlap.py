@@ -29,15 +29,20 @@ _EDGE = 1e-3  # the classifier is never surer than this of a period
 class Overlap:
     """How well the periods are told apart, what the first is worth as the second, and by what.
 
-    `auc` is that of held-out days. `effective_rows` is Kish's (sum w)^2 / sum w^2 of the first
-    period's rows, weighted by the odds of belonging to the second (Kish 1965, section 11.7;
-    Bickel et al. 2007, ICML, on the odds), as a share of them; `effective_days` the same of days.
+    `auc` is that of held-out days. `covered` is the share of the second period that lies where the
+    first has rows: the mean odds of the first period's rows to belong to the second, at most 1 (the
+    odds are the second density over the first, both periods being equally full, so that their mean
+    over the first falls short of 1 by what of the second lies elsewhere). `effective_rows` is that
+    share times Kish's (sum w)^2 / sum w^2 of the first period's rows, weighted by those odds, as a
+    share of them; `effective_days` the same of days. Kish alone says only how even the weights
+    are: rows that are all equally unlike the second period would be worth all of themselves.
     `loses` pairs columns with the AUC that is lost when a column is shuffled, greatest first.
     `second` float64[n] is the held-out probability of each row to be of the second period, were
     both periods equally full.
     """
 
     auc: Estimate
+    covered: float
     effective_rows: float
     effective_days: float
     loses: tuple[tuple[str, float], ...]
@@ -78,7 +83,9 @@ def overlap(
     by_day: Floats = np.bincount(dense, weights=odds).astype(np.float64)
     loses = _losses(models, values, fold, y, p, chosen, seed)
     named = sorted(((names[c], lost) for c, lost in loses), key=lambda pair: -pair[1])
-    return Overlap(auc, kish(odds) / len(odds), kish(by_day), tuple(named), even)
+    covered = min(float(odds.mean()), 1.0)
+    rows, days = covered * kish(odds) / len(odds), covered * kish(by_day)
+    return Overlap(auc, covered, rows, days, tuple(named), even)
 
 
 def day_folds(day: Ints, second: NDArray[np.bool_], folds: int, seed: int) -> Ints:

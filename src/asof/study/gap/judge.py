@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asof.compute.baseline import prior
-from asof.compute.gap import Bar, waterfall
+from asof.compute.gap import Bar, counted_twice, waterfall
 from asof.compute.interval import estimate, paired
 from asof.compute.metric import Metric, metric
 from asof.compute.slices import Carried, carried
@@ -59,9 +59,7 @@ def told(
     served = here.life.predictions[here.scored]
     found: dict[str, Floats | str] = {**first.predictions, "policy": served}
     keys = list(found)
-    share = len(here.scored) / len(here.labelled)
-    folded = [share if key in OF_FOLDS else 0.0 for key in keys]
-    bars = waterfall(measured, y, list(found.values()), day, folded=folded, draws=draws)
+    bars = bars_of(here, first, draws)
     planned = {stage.key: stage for stage in first.stages}
     told = tuple(
         _stage(
@@ -83,6 +81,33 @@ def told(
     facts = replace(facts, diagnosis=diagnosis(here, kept, draws), **_slices(here, begun, draws))
     facts = replace(facts, cost=_cost(kept.work))
     return facts, {key: p for key, p in found.items() if not isinstance(p, str)}
+
+
+def bars_of(here: World, first: Run, draws: int) -> list[Bar]:
+    """The bars of the stages that were run, and of the life itself at the end."""
+    y, day = here.value[here.scored], here.day[here.scored]
+    served = here.life.predictions[here.scored]
+    found = [*first.predictions.values(), served]
+    twice = [*_twice(here, first), 0.0]
+    return waterfall(metric(here.history.system.measured), y, found, day, twice=twice, draws=draws)
+
+
+def _twice(here: World, first: Run) -> list[float]:
+    """What each step from a stage of folds has counted twice, 0 for the others."""
+    found: list[float] = []
+    last: Stage | None = None
+    for stage in first.stages:
+        if last is not None and last.key in OF_FOLDS and not stage.why:
+            before, after = (
+                [(part.training.rows, part.at) for part in each.parts] for each in (last, stage)
+            )
+            anew = last.parts[0].training.seen.digest != stage.parts[0].training.seen.digest
+            found.append(counted_twice(here.scored, before, after, anew=anew))
+        else:
+            found.append(0.0)
+        if not isinstance(first.predictions[stage.key], str):
+            last = stage
+    return found
 
 
 def _cost(work: Work) -> GapCost:

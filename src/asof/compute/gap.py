@@ -17,7 +17,8 @@ and as c[j, i], with the same product e[i] e[j]; so the variance is 1 + t times 
 
 and the bar is widened by the root of that (`counted_twice`). With folds of all rows, t is the share
 of the rows trained on that are scored themselves; where samples of different sizes are compared it
-is about 0, and where each fit is trained on the past, exactly.
+is about 0, and where each fit is trained on the past, exactly. Pairs of one day are counted though
+resamples of days see them: on the side of caution, and little where a fold has many days.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def counted_twice(scored: Ints, before: Fits, after: Fits, *, anew: bool) -> flo
         before = [(rows[:0], at) for rows, at in before]
     both = _answering(before, len(scored)) * len(after) + _answering(after, len(scored))
     pairs, cell, many = np.unique(both, return_inverse=True, return_counts=True)
-    first, second = np.divmod(pairs, len(after))
+    first, second = pairs // len(after), pairs % len(after)
     rows = max(int(each.max(initial=0)) for each in (scored, *(r for r, _ in (*before, *after))))
     place = np.full(rows + 1, -1)
     place[scored] = cell
@@ -126,8 +127,8 @@ def counted_twice(scored: Ints, before: Fits, after: Fits, *, anew: bool) -> flo
     for number in range(len(before)):
         inside = np.zeros(rows + 1, dtype=np.bool_)
         inside[before[number][0]] = True
-        for at in np.flatnonzero(first == number).tolist():
-            squares[at] = _square(before[number][0], after[second[at]][0], inside)
+        for at in np.flatnonzero(first == number):
+            squares[at] = _square(before[number][0], after[int(second[at])][0], inside)
     whole = float(many @ squares)
     return max(float((crossed * crossed.T).sum()) / whole, 0.0) if whole else 0.0
 

@@ -33,9 +33,10 @@ class Overlap:
     first has rows: the mean odds of the first period's rows to belong to the second, at most 1 (the
     odds are the second density over the first, both periods being equally full, so that their mean
     over the first falls short of 1 by what of the second lies elsewhere). `effective_rows` is that
-    share times Kish's (sum w)^2 / sum w^2 of the first period's rows, weighted by those odds, as a
-    share of them; `effective_days` the same of days. Kish alone says only how even the weights
-    are: rows that are all equally unlike the second period would be worth all of themselves.
+    share times Kish's (sum w)^2 / sum w^2 of the first period's rows (Kish 1965, Survey Sampling),
+    weighted by those odds (Bickel et al. 2007, ICML), as a share of them; `effective_days` the same
+    of days. Kish alone says only how even the weights are: rows that are all equally unlike the
+    second period would be worth all of themselves.
     `loses` pairs columns with the AUC that is lost when a column is shuffled, greatest first.
     `second` float64[n] is the held-out probability of each row to be of the second period, were
     both periods equally full.

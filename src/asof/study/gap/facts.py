@@ -93,8 +93,8 @@ class DiagnosisFact:
     `auc` is how well a classifier tells them apart on days that it was not fitted on (0.5: not at
     all). `effective_rows` is what the training rows are worth when they are weighted to look like
     those served (Kish, less what of those served is nowhere among them), `effective_days` the same
-    of their days. `verdict` says whether a change
-    of X can be told from one of Y given X, and `division` tells them apart where it can.
+    of their days. `verdict` says whether a change of X can be told from one of Y given X, and
+    `division` tells them apart where it can.
     """
 
     verdict: str

@@ -33,7 +33,7 @@ from asof.engine.batch_tables import tables_at
 from asof.engine.clock import CpuMeter, elapsed, now
 from asof.engine.history import LIVE_FROM
 from asof.errors import DataRefused, EstimatorError, UsageError
-from asof.stores.store import Store
+from asof.stores.store import Store, store_of
 from asof.units import DAY, Duration
 
 Progress = Callable[[int, int | None], None]
@@ -146,24 +146,23 @@ def score(
         require_writable(place)
     begun, stamp = elapsed(), now()
     at = stamp if as_of is None else _moment(as_of, stamp)
-    kept = store or Store(Path(base) / ".asof" / system.name)
     many, meter = workers or os.cpu_count() or 1, CpuMeter()
-    try:
-        with meter.measured(), _threads(many) as pool:
-            offset = kept.journal.head()
-            reach = ahead or _ahead(system)
-            asked = _asked(system, kept, requests, at, offset, reach, prepare=prepare)
-            chosen = choose(system, kept, at, offset, model=model, fit=fit)
-            went_live = _go_live(kept, at) if as_of is None else None
-            answering = _answering(system, kept, asked, chosen, at, offset, pool)
-            run = _Run(answering, pool, many, progress)
-            noted = {"asof.as_of": _told(at), "asof.offset": str(offset),
-                     "asof.model": chosen.id, "asof.system": system.fingerprint}  # fmt: skip
-            rows = run.to(place, noted)
-    except EstimatorError as error:
-        error.where = error.where or system.declared
-        raise
-    else:
+    with store_of(system.name, base, store) as kept:
+        try:
+            with meter.measured(), _threads(many) as pool:
+                offset = kept.journal.head()
+                reach = ahead or _ahead(system)
+                asked = _asked(system, kept, requests, at, offset, reach, prepare=prepare)
+                chosen = choose(system, kept, at, offset, model=model, fit=fit)
+                went_live = _go_live(kept, at) if as_of is None else None
+                answering = _answering(system, kept, asked, chosen, at, offset, pool)
+                run = _Run(answering, pool, many, progress)
+                noted = {"asof.as_of": _told(at), "asof.offset": str(offset),
+                         "asof.model": chosen.id, "asof.system": system.fingerprint}  # fmt: skip
+                rows = run.to(place, noted)
+        except EstimatorError as error:
+            error.where = error.where or system.declared
+            raise
         told = requests if isinstance(requests, str | Path) else "a frame"
         found = Scored(
             system.name, system.fingerprint, chosen.id, chosen.name, chosen.why, at, offset,
@@ -173,9 +172,6 @@ def score(
         )  # fmt: skip
         kept.records.begin_run(SCORE, system.fingerprint, stamp=stamp, facts=found.to_dict())
         return found
-    finally:
-        if store is None:
-            kept.close()
 
 
 def _moment(as_of: datetime, stamp: int) -> int:

@@ -15,6 +15,7 @@ import asof
 from asof.declare.place import nearest
 from asof.declare.system import System
 from asof.errors import AsofError, UsageError
+from asof.stores.store import directory_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Project:
     @property
     def store(self) -> Path:
         """Where tables and models are kept."""
-        return self.folder / ".asof" / self.system.name
+        return directory_of(self.system.name, self.folder)
 
     @property
     def rehearsal(self) -> Path:

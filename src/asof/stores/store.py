@@ -40,6 +40,21 @@ FOLDER = ".asof"
 """The folder beside a system's file that holds the stores; version control is told to ignore it."""
 
 
+def directory_of(system: str, base: Path | str) -> Path:
+    """Where the store of a system lies, by its name, below the folder in which its paths begin."""
+    return Path(base) / FOLDER / system
+
+
+@contextmanager
+def store_of(system: str, base: Path | str, given: Store | None) -> Generator[Store]:
+    """The store that is given, which stays open; else the system's own, closed at the end."""
+    if given is not None:
+        yield given
+        return
+    with Store(directory_of(system, base)) as own:
+        yield own
+
+
 class Store:
     """Everything that a system keeps, on local disk.
 

@@ -22,7 +22,7 @@ from asof.engine.reports import IngestReport
 from asof.engine.service import keep_life
 from asof.errors import EstimatorError
 from asof.stores.records import Decision
-from asof.stores.store import Store
+from asof.stores.store import Store, store_of
 from asof.study.decisions import decisions
 from asof.study.facts import Life
 from asof.study.findings import document
@@ -120,20 +120,17 @@ def backtest(
         EstimatorError: a fitted estimator gave no predictions.
     """
     base = Path(base)
-    kept = store or Store(base / ".asof" / system.name)
-    try:
+    with store_of(system.name, base, store) as kept:
         ingested = ingest_declared(system, kept, base)
         offset = kept.journal.head()
         history = history_of(system, kept, offset=offset)
-        life = replay(history, progress=progress, workers=workers)
+        try:
+            life = replay(history, progress=progress, workers=workers)
+        except EstimatorError as error:
+            error.where = error.where or system.declared
+            raise
         _register(kept, system, life, offset)
         return Backtest(life_facts(life, kept, question=question, draws=draws), life, ingested)
-    except EstimatorError as error:
-        error.where = error.where or system.declared
-        raise
-    finally:
-        if store is None:
-            kept.close()
 
 
 def nothing_fitted(result: Backtest, told: str) -> EstimatorError | None:

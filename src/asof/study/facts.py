@@ -239,12 +239,12 @@ class MethodFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """The life of a system on history: everything that its report says.
+class Facts:
+    """What the report of any study says first.
 
     `question` is the first line of the system file's docstring, or "". `zone` is the IANA name
-    in which times are printed. The life runs over [start, end), is judged `as_of`, and silence
-    after `until` says nothing. The first of `series` is what was served.
+    in which times are printed. The life runs over [start, end), and silence after `until` says
+    nothing.
     """
 
     system: str
@@ -254,8 +254,22 @@ class Life:
     zone: str
     start: int
     end: int
-    as_of: int
     until: int
+
+    def to_json(self, **more: Any) -> str:
+        """The facts as strict JSON (no NaN), with further documents under their names."""
+        document = {"format": 1, **asdict(self), **more}
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Life(Facts):
+    """The life of a system on history: everything that its report says.
+
+    It is judged `as_of`. The first of `series` is what was served.
+    """
+
+    as_of: int
     slot_words: str
     slots: tuple[Slot, ...]
     series: tuple[Series, ...]
@@ -275,11 +289,6 @@ class Life:
     def served(self) -> Series:
         """What was served."""
         return next(series for series in self.series if series.kind == "served")
-
-    def to_json(self, **more: Any) -> str:
-        """The facts as strict JSON (no NaN), with further documents under their names."""
-        document = {"format": 1, **asdict(self), **more}
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Life:

@@ -8,7 +8,6 @@ and whether a column was filled in later, only the data can tell. What is said h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +29,7 @@ from asof.engine.clock import now
 from asof.engine.history import LIVE_FROM, History, history_of
 from asof.engine.ingest import ingest
 from asof.errors import DataRefused
-from asof.stores.store import Store
+from asof.stores.store import Store, store_of
 from asof.study.report.numbers import duration
 from asof.study.report.numbers import share as per_cent
 
@@ -130,7 +129,7 @@ def check(system: System[Any], *, base: Path | str = ".", store: Store | None = 
             whole, nothing is asked of the system, or nothing is known of its labels.
     """
     base = Path(base)
-    with nullcontext(store) if store else Store(base / ".asof" / system.name) as opened:
+    with store_of(system.name, base, store) as opened:
         lacking = missing(system, opened, base)
         if lacking:
             raise DataRefused(

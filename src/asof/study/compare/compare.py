@@ -25,7 +25,7 @@ from asof.engine.kept import KeptFits
 from asof.engine.replay import start_of
 from asof.engine.work import Progress, Work
 from asof.errors import MetricUndefined
-from asof.stores.store import Store
+from asof.stores.store import Store, store_of
 from asof.study.backtest import ingest_declared
 from asof.study.compare import page
 from asof.study.compare.cost import cpu_a_row
@@ -117,8 +117,7 @@ def compare(
         UsageError: there would be too many looks.
     """
     base = Path(base)
-    opened = store or Store(base / ".asof" / system.name)
-    try:
+    with store_of(system.name, base, store) as opened:
         ingest_declared(system, opened, base)
         history = _history(system, opened, quick=quick)
         looks = looks_of(history, every)
@@ -135,9 +134,6 @@ def compare(
         others = variant_facts(variants or {}, opened, base, kept, study.judge, study.served)
         work.over()
         return Compared(replace(facts, variants=others))
-    finally:
-        if store is None:
-            opened.close()
 
 
 def _history(system: System[Any], store: Store, *, quick: bool) -> History:

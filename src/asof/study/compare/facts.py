@@ -6,11 +6,10 @@ metric; the cost of a policy is the CPU seconds of its fits.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from asof.study.facts import Figure, MethodFact, MetricFact
+from asof.study.facts import Facts, Figure, MethodFact
 
 How = Literal["lattice", "replay"]
 Verdict = Literal["no difference shown", "the same", "not identifiable"]
@@ -141,21 +140,13 @@ class LatticeFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Facts):
     """Which retraining policy: everything that the report says.
 
     `trouble` says why there is nothing to compare, and is empty otherwise. `first_half` and
     `second_half` are the numbers of looks in them. `families` counts the walked policies.
     """
 
-    system: str
-    fingerprint: str
-    question: str
-    zone: str
-    start: int
-    end: int
-    until: int
-    metric: MetricFact
     unit: Unit
     looks: int
     requests: int
@@ -183,8 +174,3 @@ class Comparison:
     def policies(self) -> int:
         """How many policies were walked."""
         return sum(number for _, number in self.families)
-
-    def to_json(self, **more: Any) -> str:
-        """The facts as strict JSON, with further documents under their names."""
-        document = {"format": 1, **asdict(self), **more}
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)

@@ -6,10 +6,9 @@ a value says why.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from asof.study.facts import Figure, MethodFact, MetricFact
+from asof.study.facts import Facts, Figure, MethodFact
 
 TOO_FEW = 20
 """Below so many scored requests a metric is not read."""
@@ -122,7 +121,7 @@ class GapCost:
 
 
 @dataclass(frozen=True, slots=True)
-class GapFacts:
+class GapFacts(Facts):
     """The way from a notebook's figure to production's, all stages on the same `n` requests.
 
     `constant` is no model at all, `beyond` the paired difference of production from it. `wait` is
@@ -132,15 +131,7 @@ class GapFacts:
     `slices_seen` that were looked at, in the loss that `slices_loss` names.
     """
 
-    system: str
-    fingerprint: str
-    question: str
-    metric: MetricFact
-    zone: str
-    start: int
-    end: int
     as_of: int
-    until: int
     n: int
     days: int
     serving: str
@@ -185,8 +176,3 @@ class GapFacts:
         if step is None:
             return 0
         return step.sign if self.metric.lower_is_better else -step.sign
-
-    def to_json(self) -> str:
-        """The facts as strict JSON."""
-        told = {"format": 1, **asdict(self)}
-        return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1)

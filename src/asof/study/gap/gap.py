@@ -19,7 +19,7 @@ from asof.engine.history import History, read_tables, until_of
 from asof.engine.kept import KeptFits
 from asof.engine.replay import start_of
 from asof.engine.work import Progress, Work
-from asof.stores.store import Store
+from asof.stores.store import Store, store_of
 from asof.study.backtest import ingest_declared
 from asof.study.expected import featured, replay_guessed, replayed
 from asof.study.facts import Figure
@@ -95,8 +95,7 @@ def gap(
         DataRefused: a file was refused as a whole, or there is nothing to replay.
     """
     base = Path(base)
-    opened = store or Store(base / ".asof" / system.name)
-    try:
+    with store_of(system.name, base, store) as opened:
         ingest_declared(system, opened, base)
         tables = read_tables(system, opened)
         history = History(system, tables, until_of(system, opened))
@@ -105,9 +104,6 @@ def gap(
         found = study.gap(history, Setting(QUICK_FOLDS if quick else FOLDS, quick), seeds)
         work.over()
         return found
-    finally:
-        if store is None:
-            opened.close()
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
+from asof.study.facts import Facts
 from asof.study.report import told as telling
 from asof.study.saving import saved
-
-
-class Facts(Protocol):
-    """Facts that can be written down."""
-
-    def to_json(self) -> str:
-        """The facts as one JSON document."""
-        ...
 
 
 class Study(ABC):

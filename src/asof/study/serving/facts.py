@@ -6,14 +6,13 @@ without a value says why. Losses are oriented so that positive is worse, whateve
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
 from asof.compute.tradeoff import Rule
-from asof.study.facts import Coverage, Figure, MethodFact, MetricFact
+from asof.study.facts import Coverage, Facts, Figure, MethodFact
 
 Kind = Literal["online", "features", "predictions", "hybrid", "skewed"]
 Verdict = Literal["yardstick", "better", "worse", "no difference shown", "not identifiable", "none"]
@@ -85,25 +84,17 @@ class AdviceFact:
 
 
 @dataclass(frozen=True, slots=True)
-class ServingFacts:
+class ServingFacts(Facts):
     """Everything that the report says; modes in the order of their kinds.
 
-    The life runs over [start, end) and is judged `as_of`; `scored` requests have an outcome and
+    The life is judged `as_of`; `scored` requests have an outcome and
     stand in every figure. `part` is the share of the days of the life that was replayed (1: all).
     `worth` is what freshness is worth: the loss of the mode named `stalest`, None where no loss is
     shown. `model_worth` is what the model is worth online against none, None where that is not
     shown. `trouble` says why there is nothing to read.
     """
 
-    system: str
-    fingerprint: str
-    question: str
-    metric: MetricFact
-    zone: str
-    start: int
-    end: int
     as_of: int
-    until: int
     part: float
     days: int
     asked: int
@@ -123,11 +114,6 @@ class ServingFacts:
     total_cpu_seconds: float
     trouble: str = ""
     notes: tuple[str, ...] = ()
-
-    def to_json(self, **more: Any) -> str:
-        """The facts as strict JSON (no NaN)."""
-        document = {"format": 1, **asdict(self), **more}
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
 
     def mode(self, name: str) -> ModeFact:
         """The mode of that name."""

@@ -21,7 +21,7 @@ from asof.engine.replay import start_of
 from asof.engine.reports import IngestReport
 from asof.engine.work import Progress, Work
 from asof.errors import UsageError
-from asof.stores.store import Store
+from asof.stores.store import Store, store_of
 from asof.study.backtest import ingest_declared
 from asof.study.expected import answers_of, features_of, fits_guessed
 from asof.study.periods import zone_of
@@ -95,8 +95,7 @@ def serving(
     zone = zone_of(system)
     asked = modes(system, features, predictions, zone)
     base = Path(base)
-    opened = store or Store(base / ".asof" / system.name)
-    try:
+    with store_of(system.name, base, store) as opened:
         ingested = ingest_declared(system, opened, base)
         tables = read_tables(system, opened)
         until = until_of(system, opened)
@@ -133,9 +132,6 @@ def serving(
             )
         work.over()
         return ServingStudy(facts, ingested)
-    finally:
-        if store is None:
-            opened.close()
 
 
 def _hybrid(mode: Mode, measured: Sequence[tuple[Mode, Measured]]) -> list[tuple[Mode, Measured]]:

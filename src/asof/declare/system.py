@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypedDict, Unpack, cast
 
 from asof.declare.check import check, check_change
@@ -134,7 +135,7 @@ class System(Generic[Q]):
             found.setdefault(table.name, bare)
         return tuple(found[name] for name in sorted(found))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Twelve digits that change when anything that matters changes."""
         return fingerprint(self)

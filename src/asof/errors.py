@@ -112,7 +112,7 @@ class RequestRefused(Unserved):
 
 
 class NotReady(Unserved):
-    """No model is in service yet."""
+    """Requests are not answered now: no model is in service, or nothing can be recorded."""
 
 
 class Overloaded(Unserved):

@@ -56,7 +56,8 @@ class Health:
 
     `durable` is the offset up to which everything is settled, `lag` the age of the oldest message
     that is not, `slowest` the longest commit so far; `failing` says why nothing can be written, ""
-    if all is well; `lost` counts predictions that found no place in memory while it failed.
+    if all is well; `lost` counts predictions that found no place in memory while it failed. What
+    is `broken` fails for good: nothing is taken any more.
     """
 
     offset: int
@@ -69,6 +70,7 @@ class Health:
     commits: int
     failing: str
     lost: int
+    broken: bool
 
 
 class LiveJournal:
@@ -105,6 +107,7 @@ class LiveJournal:
         self._changed = threading.Condition()
         self._waiting: list[Item] = []
         self._kept: list[Item] = []
+        self._in_hand: list[Item] = []
         self._keys: dict[tuple[str, str], Item] = {}
         # Moments on the clock of `elapsed`: of the oldest that waits, that is being written, of
         # the first that somebody waits for, and of the next attempt.
@@ -194,6 +197,7 @@ class LiveJournal:
         with self._changed:
             waiting = len(self._waiting) + len(self._kept)
             oldest = min(self._oldest, self._writing)
+            failing = self._ended() if self._broken is not None else self._failing
             return Health(
                 offset=self.offset,
                 durable=self._durable,
@@ -203,9 +207,15 @@ class LiveJournal:
                 last_commit=self._last_commit,
                 slowest=self._slowest,
                 commits=self._commits,
-                failing="" if self._failing is None else str(self._failing),
+                failing="" if failing is None else str(failing),
                 lost=self._lost,
+                broken=self._broken is not None,
             )
+
+    @property
+    def broken(self) -> StoreError | None:
+        """Why nothing will ever be written any more, if the thread that writes has ended."""
+        return None if self._broken is None else self._ended()
 
     def flush(self) -> None:
         """Wait until all that was appended is durable or refused.
@@ -255,7 +265,7 @@ class LiveJournal:
         except BaseException as error:  # noqa: BLE001  told to everybody who waits or comes
             with self._changed:
                 self._broken = error
-                left = [*self._kept, *self._waiting]
+                left = [*self._in_hand, *self._kept, *self._waiting]
                 self._changed.notify_all()
             self._tell([item for item in left if item.outcomes], self._ended())
 
@@ -281,7 +291,7 @@ class LiveJournal:
     def _take(self) -> list[Item]:
         """All that waits, in the order of offsets: what is kept came before."""
         with self._changed:
-            items = [*self._kept, *self._waiting]
+            self._in_hand = items = [*self._kept, *self._waiting]
             self._writing = min(self._writing, self._oldest)
             self._kept, self._waiting = [], []
             self._oldest = self._urgent = _NEVER

@@ -24,6 +24,7 @@ from asof.engine.messages import Message
 from asof.errors import (
     AsofError,
     DataRefused,
+    NotReady,
     Overloaded,
     RequestRefused,
     StoreError,
@@ -112,7 +113,9 @@ class Front:
 
         Raises:
             Overloaded: too many wait already.
+            NotReady: nothing will be recorded any more.
         """
+        self.require_whole()
         if len(self._jobs) >= self._queue:
             self.counts.refused += 1
             raise Overloaded(
@@ -127,6 +130,7 @@ class Front:
 
     def held(self, rows: Sequence[Row], *, explain: bool, durable: bool) -> Job:
         """Requests that wait for their moment, in a rehearsal."""
+        self.require_whole()
         self.counts.requests += len(rows)
         return Job(rows, explain, durable, self._loop.create_future())
 
@@ -345,8 +349,15 @@ class Front:
             )
         return found
 
+    def require_whole(self) -> None:
+        """Raise where the journal broke: no answer would ever be recorded (LAW 8b)."""
+        broken = self._journal.broken
+        if broken is not None:
+            raise NotReady(broken.what, found=broken.found, mend=broken.mend)
+
     def require_room(self) -> None:
         """Raise where rows cannot be taken now: the journal fails or lies far behind."""
+        self.require_whole()
         health = self._journal.health
         if health.failing:
             raise StoreError(

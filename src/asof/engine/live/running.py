@@ -285,7 +285,7 @@ class Running:
         )
         self._told_of.append(message)
         self.core.finish(message)
-        if self._stream is None:
+        if self._stream is None and self._journal.broken is None:
             self.core.pass_timers(self._now())
 
     # --- time ----------------------------------------------------------------------------------
@@ -296,6 +296,8 @@ class Running:
             due = self.core.next_timer
             wait = _LOOK if due is None else min(_LOOK, max(0.0, (due - now()) / 1e6))
             await asyncio.sleep(max(wait, 0.001))
+            if self._journal.broken is not None:
+                return  # nothing is decided that is not recorded; readiness says so
             if (due := self.core.next_timer) is not None and due <= now():
                 self.core.pass_timers(now())
             self.core.expect_due(now())
@@ -426,6 +428,7 @@ class Running:
         await self._by_hand(await asyncio.to_thread(to_roll_back, self._store, self.system, reason))
 
     async def _by_hand(self, decided: ByHand) -> None:
+        self.front.require_whole()
         name = decided.named(self._ids)
         self._ids[name] = decided.record.id
         self._loaded[name] = await asyncio.to_thread(self._serve, name)
@@ -439,6 +442,8 @@ class Running:
         """Whether requests are answered and recorded; see `Live.ready`."""
         if self._unfit or self._ended:
             return False, self._unfit or self._ended
+        if (broken := self._journal.broken) is not None:
+            return False, f"requests are not answered: {broken}"
         if self.core.serving.model is None:
             why = f": {self._strange}" if self._strange else ""
             return False, f"no model is in service yet{why}"

@@ -1,0 +1,67 @@
+"""A journal whose thread ends, for whatever reason: nothing is answered that is never recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+from parcels_up import delivery, parcel, write
+
+import asof.stores.live
+from asof.engine.live.running import Settings, running
+from asof.errors import NotReady, StoreError
+from asof.faces.project import system_of
+from asof.stores.store import Store
+from asof.study.backtest import ingest_declared
+
+
+@asynccontextmanager
+async def living(folder):
+    """The system of a folder, running in this process, with its first model."""
+    file = str(write(folder) / "system.py")
+    system = system_of(file)
+    with Store(folder / "store") as store:
+        ingest_declared(system, store, folder)
+    settings = Settings(address="")
+    async with running(
+        system, partial(system_of, file), folder / "store", settings, lambda *_: {}
+    ) as live:
+        while not live.ready()[0]:  # noqa: ASYNC110  nothing tells it but the state itself
+            await asyncio.sleep(0.02)
+        yield live
+
+
+def test_nothing_is_answered_that_will_never_be_recorded(tmp_path, monkeypatch):
+    def no_memory(*_, **__):
+        raise MemoryError("no memory")
+
+    async def life():
+        async with living(tmp_path) as live:
+            assert (await live.predict([parcel(1)], durable=True))[0].recorded
+            before = live.status()
+            monkeypatch.setattr(asof.stores.live, "write", no_memory)
+            with pytest.raises(StoreError, match="journal broke"):
+                await live.take("delivery", [delivery(1)])
+            ready, reason = live.ready()
+            assert not ready
+            assert "MemoryError: no memory" in reason
+            told = live.status()
+            assert (told["ready"], told["reason"]) == (False, reason)
+            assert "MemoryError" in told["journal"]["failing"]
+            for asked in (live.predict([parcel(2)]), live.take("delivery", [delivery(2)])):
+                with pytest.raises(NotReady, match="journal broke") as refused:
+                    await asked
+                assert refused.value.found == "MemoryError: no memory"
+                assert "Start the server again" in refused.value.mend
+            with pytest.raises(NotReady, match="journal broke"):
+                await live.promote(before["model"], "why")
+            await asyncio.sleep(0.5)  # looks at the time go on, and decide nothing
+            assert live.ready() == (ready, reason)
+            assert live.decisions() == live.decisions()[:3]
+
+    with pytest.raises(StoreError, match="journal broke"):
+        asyncio.run(life())
+    with Store(tmp_path / "store") as store:
+        assert store.predictions()["request"].to_list() == ["1"]

@@ -19,7 +19,6 @@ import numpy as np
 import polars as pl
 
 from asof.compute.schedule import moment
-from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.engine.clock import elapsed
 from asof.engine.rehearsal import Disturbed, Script, Turn, script
@@ -189,8 +188,7 @@ class Sender:
         self._columns = {
             table.name: [spec.name for spec in table.row.columns_] for table in system.tables
         }
-        asked = system.requests
-        self._asked = (asked.table if isinstance(asked, Ticks) else asked).name
+        self._asked = system.asked.name
 
     async def send(self, told: Script, *, quiet: bool) -> None:
         """Send everything; a line of progress a simulated day."""

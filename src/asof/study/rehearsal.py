@@ -73,8 +73,8 @@ class Rehearsed:
                 if not self.decisions_differ
                 else f"{self.decisions_differ:,} of which the backtest does not take so."
             ),
-            "Its journal, run again, gives the same "
-            + (f"hash: {self.rerun.again[:12]}." if self.rerun.equal else "rows in, other out."),
+            "Its journal, run again, gives "
+            + (f"the same hash: {self.rerun.again[:12]}." if self.rerun.equal else "another hash."),
         ]
         return told + [f"The first difference: {self.first}" for _ in (1,) if self.first]
 

@@ -197,3 +197,30 @@ def test_two_tables_of_one_name_have_one_set_of_rules():
     feature = asof.features(Order, n=ruled.same(Order.customer).last(days(1)).count())
     with pytest.raises(DeclarationError, match="Two tables are called"):
         declared(features=feature)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "what", "mend"),
+    [
+        (lambda: asof.persistence(orders.same(Order.customer).last(days(1)), Order.amount),
+         "persistence() takes the rows", "without a window"),
+        (lambda: asof.persistence(orders.same(Order.customer), Parcel.days_late),
+         "persistence() on order is about Order", "Use a column of Order"),
+        (lambda: asof.happens(orders, within=days(1), wait=days(1)),
+         "happens() takes the rows", "source.same("),
+        (lambda: asof.rate("customer"), "rate() needs columns", "Write rate("),
+        (lambda: asof.ticks(Order, every=days(1)), "ticks() takes a table", "reference("),
+        (lambda: asof.source(Order, nulls="NA"), "nulls= is not a tuple", "nulls=('NA',)"),
+        (lambda: asof.source(Order, prepare="tidy"), "prepare= is not a function", "def tidy("),
+        (lambda: asof.source(Order, withdrawn="gone"), "Order has no column 'gone'", "Declare it"),
+        (lambda: asof.mean("amount"), "mean() is of numbers", "Write mean(Row.column)"),
+        (lambda: declared(baselines=asof.rate(Order.customer)),
+         "baselines= is not a tuple", "with the comma"),
+    ],
+)  # fmt: skip
+def test_a_thing_of_the_wrong_kind_is_named_where_it_is_written(mistake, what, mend):
+    with pytest.raises(DeclarationError) as error:
+        mistake()
+    assert what in error.value.what
+    assert mend in error.value.mend
+    assert error.value.where.startswith("test_system.py:")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -69,3 +72,20 @@ def test_what_cannot_be_pickled_is_told(store):
     assert "top level" in caught.value.mend
     assert store.models.list() == []
     assert not list(store.directory.glob("models/*"))
+
+
+def test_threads_that_keep_the_same_fit_do_not_take_each_others_file(store, fitted, monkeypatch):
+    together, replace = Barrier(4), Path.replace
+
+    def replace_together(path, target):
+        together.wait(10)  # all have written, none has put its file in its place
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_together)
+    with ThreadPoolExecutor(4) as threads:
+        kept = list(
+            threads.map(lambda n: store.models.put(fitted, moment=n, metadata={}), range(4))
+        )
+    assert len({model.artifact for model in kept}) == 1
+    estimator, _ = store.models.get(kept[0].id)
+    assert np.array_equal(estimator.coef_, fitted.coef_)

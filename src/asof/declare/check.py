@@ -6,7 +6,7 @@ file is imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, get_args
 
@@ -343,6 +343,13 @@ def _retraining(system: Declared) -> Iterator[Fault]:
 
 def _baselines(system: Declared) -> Iterator[Fault]:
     row: type[Row] = system.requests.row
+    if not isinstance(system.baselines, Sequence):
+        yield (
+            "baselines= is not a tuple.",
+            repr(system.baselines),
+            "Write baselines=(...,), with the comma.",
+        )
+        return
     for baseline in system.baselines:
         if isinstance(baseline, Rate):
             strange = [c for c in baseline.columns if not issubclass(row, c.row)]
@@ -363,6 +370,7 @@ def _baselines(system: Declared) -> Iterator[Fault]:
 CHECKS: tuple[Check, ...] = (
     _name,
     _parts,
+    _baselines,
     _asked,
     _same_row,
     _tick_moments,
@@ -374,5 +382,4 @@ CHECKS: tuple[Check, ...] = (
     _metric,
     _moments,
     _retraining,
-    _baselines,
 )

@@ -13,7 +13,7 @@ from asof.declare.tables import S
 from asof.declare.times import (
     TimeExpression,
 )
-from asof.declare.windows import Aggregate, Joined, Q, Span, require_table
+from asof.declare.windows import Aggregate, Joined, Q, Span, require_joined, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -133,6 +133,7 @@ def happens(rows: Joined[Q, S], *, within: Duration, wait: Duration) -> Label[Q]
     >>> again.constant_wait
     days(31)
     """
+    require_joined(rows, "happens")
     window = rows.next(within)
     return Label(
         rows, window.count(), _wait(wait), span=window.span, happens=True, declared=place()

@@ -11,7 +11,7 @@ from asof.declare.expressions import (
 )
 from asof.declare.place import place
 from asof.declare.schedules import Periodic, Schedule, Wall, every
-from asof.declare.windows import Joined
+from asof.declare.windows import Joined, require_joined, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -166,7 +166,7 @@ def rate(*columns: Column[Any, Any], strength: float = 20.0) -> Rate:
 
     `strength` is how many rows the prior counts for. Every report carries the prior itself.
     """
-    if not columns or strength < 0:
+    if not columns or strength < 0 or not all(isinstance(one, Column) for one in columns):
         raise DeclarationError(
             "rate() needs columns of the requested row.", found=repr(columns), where=place(),
             mend="Write rate(Flight.carrier, Flight.origin).",
@@ -180,4 +180,6 @@ def persistence(rows: Joined[Any, Any], value: Expression[Any, Any]) -> Persiste
     For yes and no it is the training rate after a yes, after a no, and where nothing is known;
     for a quantity the value itself.
     """
+    require_joined(rows, "persistence")
+    require_table(rows.table, value, "persistence")
     return Persistence(rows, value)

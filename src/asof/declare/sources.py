@@ -164,8 +164,8 @@ def source(
         )  # fmt: skip
     return Source(
         name=_name(row, name), row=row, path=str(path) if path is not None else None,
-        prepare=prepare, nulls=nulls, refuse_above=_share(refuse_above), min_rows=min_rows,
-        declared=place(),
+        prepare=_function(prepare), nulls=_words(nulls), refuse_above=_share(refuse_above),
+        min_rows=min_rows, declared=place(),
         lag=lag, available=_time_column(row, available),
         zone=checked_zone(zone) if isinstance(zone, str) else None,
         zone_column=zone.name if isinstance(zone, Column) else None,
@@ -199,8 +199,8 @@ def reference(
         )
     return Reference(
         name=_name(row, name), row=row, path=str(path) if path is not None else None,
-        prepare=prepare, nulls=nulls, refuse_above=_share(refuse_above), declared=place(),
-        rules=_rules(row, rules),
+        prepare=_function(prepare), nulls=_words(nulls), refuse_above=_share(refuse_above),
+        declared=place(), rules=_rules(row, rules),
     )  # fmt: skip
 
 
@@ -209,6 +209,12 @@ def ticks(table: Table[S], every: Duration | Wall) -> Ticks[S]:
 
     The moments of a duration are counted from 1970-01-01 UTC.
     """
+    if not isinstance(table, Table):
+        raise DeclarationError(
+            "ticks() takes a table, as source() and reference() return.",
+            found=f"{table!r}", where=place(),
+            mend="Write ticks(customers, every=days(1)) with customers = reference(Customer, ...).",
+        )  # fmt: skip
     if not table.keys:
         raise DeclarationError(
             f"ticks() asks about each key, and {table.row.__name__} has none.", where=place(),
@@ -322,10 +328,29 @@ def _snapshot_column(row: type[Row], snapshots: bool | Expression[Any, Any]) -> 
     return column_spec(row, snapshots.name).name
 
 
+def _function(prepare: object) -> Prepare | None:
+    if prepare is not None and not callable(prepare):
+        raise DeclarationError(
+            "prepare= is not a function.", found=repr(prepare), where=place(),
+            mend="Write prepare=tidy, with def tidy(file: pl.DataFrame) -> pl.DataFrame before it.",
+        )  # fmt: skip
+    return prepare
+
+
+def _words(nulls: object) -> tuple[str, ...]:
+    """A bare text would be taken letter by letter."""
+    if not isinstance(nulls, tuple) or not all(isinstance(word, str) for word in nulls):
+        raise DeclarationError(
+            "nulls= is not a tuple of words.", found=repr(nulls), where=place(),
+            mend=f"Write nulls=({nulls if isinstance(nulls, str) else 'NA'!r},), with the comma.",
+        )  # fmt: skip
+    return nulls
+
+
 def _flag(row: type[Row], column: Column[Any, bool] | None) -> str | None:
     if column is None:
         return None
-    spec = column_spec(row, column.name)
+    spec = column_spec(row, getattr(column, "name", str(column)))
     if spec.type is not bool or not keys_of(row):
         raise DeclarationError(
             f"withdrawn={column!r} needs a bool column, and a key that it takes back.",

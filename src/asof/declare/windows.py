@@ -101,13 +101,14 @@ def distinct(of: Expression[S, Any]) -> Statistic[S, float]:
 
 
 def _number(of: Expression[Any, Any], name: str) -> Expression[Any, Any]:
-    if of.value_type not in (bool, int, float):
+    known = isinstance(of, Expression)
+    kind = of.value_type if known else type(of)
+    if not known or kind not in (bool, int, float):
+        others = f"distinct({of!r}) and count({of!r}) work for any column."
         raise DeclarationError(
-            f"{name}() is of numbers, and {of!r} is none.",
-            found=f"{of!r}: {of.value_type.__name__}",
-            mend=f"distinct({of!r}) and count({of!r}) work for any column.",
-            where=place(),
-        )
+            f"{name}() is of numbers, and {of!r} is none.", found=f"{of!r}: {kind.__name__}",
+            mend=others if known else f"Write {name}(Row.column).", where=place(),
+        )  # fmt: skip
     return of
 
 
@@ -251,6 +252,16 @@ def require_table(table: Table[Any], expression: Expression[Any, Any], name: str
                 + ".",
                 where=place(),
             )
+
+
+def require_joined(rows: object, name: str) -> None:
+    """Raise a `DeclarationError` if what is given is a table or a window, not joined rows."""
+    if not isinstance(rows, Joined):
+        raise DeclarationError(
+            f"{name}() takes the rows that agree with the asked one.",
+            found=f"a {type(rows).__name__}", where=place(),
+            mend="Write source.same(Asked.column), or source.all(Asked), without a window.",
+        )  # fmt: skip
 
 
 def both(first: Expression[S, Any] | None, second: Expression[S, Any]) -> Expression[S, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import get_ident
 from typing import Any, cast
 
 import numpy as np
@@ -250,6 +251,6 @@ class KeptFits:
     def _keep(self, ask: Ask, predictions: Floats) -> None:
         path = self._path(ask)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{os.getpid()}.{get_ident()}.part")
         predictions.tofile(part)
         part.replace(path)

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import sqlalchemy as sa
@@ -146,7 +147,7 @@ class Models:
         if path.exists() and path.read_bytes() == content:
             return
         self._directory.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.part")
         try:
             with part.open("wb") as file:
                 file.write(content)

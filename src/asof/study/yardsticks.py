@@ -127,4 +127,5 @@ def _persistence(life: Replayed, stretches: list[_Stretch], baseline: Persistenc
             task=history.system.task,
         )
     words = " and ".join(own.replace("_", " ") for own, _ in baseline.joined.pairs)
-    return Yardstick("persistence", f"last known by {words}", "baseline", predictions)
+    label = f"last known by {words}" if words else "last known"
+    return Yardstick("persistence", label, "baseline", predictions)

@@ -30,3 +30,14 @@ def counted(history: History, start: int, as_of: int) -> NDArray[np.bool_]:
     ).final  # fmt: skip
     found &= np.append(final, False)[slots(fired, edges)]
     return found
+
+
+def none_counts(history: History, start: int) -> str:
+    """Why nothing stands in the figures at the end of a life, in words."""
+    fired, outcomes = history.requests.fired, history.outcomes
+    as_of = max(int(fired[-1]) + 1, min(history.until, int(outcomes.due.max()) + 1))
+    known = outcomes.mature(as_of) & ~np.isnan(outcomes.value) & (fired >= start)
+    if not known.any():
+        return "no outcome counts yet"
+    words = periods(start, int(fired[-1]), zone_of(history.system)).words
+    return f"no {words} is final yet (final_share= says when one is)"

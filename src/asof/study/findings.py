@@ -10,6 +10,8 @@ from asof.study.facts import CostFact, Figure, Life, Series
 
 Verdict = Literal["better", "worse", "no difference shown", "not identifiable"]
 
+_SHARES = (0.99, 0.95, 0.9, 0.8, 0.5)
+
 FEW = 20
 """Below so many scored rows a metric is not read."""
 
@@ -50,6 +52,7 @@ class Findings:
 
     `fits` is all attempts; `refits` those after the first, of which `promotions`, `refused` and
     `failed` became what they say (`failed` counts the first too). Shares are of the requests.
+    Where no slot is final, `enough_share` is a `final_share` with which `enough_slots` would be.
     """
 
     trouble: str
@@ -83,6 +86,8 @@ class Findings:
     baselines: int
     total_cpu_seconds: float | None
     fit_cpu_share: float | None
+    enough_share: float | None
+    enough_slots: int
 
 
 def findings(life: Life) -> Findings:
@@ -92,6 +97,7 @@ def findings(life: Life) -> Findings:
     never_came = sum(slot.never_came for slot in life.slots)
     later = life.models[1:]
     total = _total_cpu(life.cost)
+    enough_share, enough_slots = _enough(life)
     return Findings(
         trouble=_trouble(life, scored),
         against=tuple(against(life, other) for other in life.series if other.kind != "served"),
@@ -124,6 +130,8 @@ def findings(life: Life) -> Findings:
         baselines=sum(series.kind == "baseline" for series in life.series),
         total_cpu_seconds=total,
         fit_cpu_share=_share(life.cost.fit_cpu_seconds, total or 0),
+        enough_share=enough_share,
+        enough_slots=enough_slots,
     )
 
 
@@ -181,6 +189,21 @@ def _trouble(life: Life, scored: int) -> str:
     if total.n < FEW:
         return "too few outcomes to read a figure from"
     return ""
+
+
+def _enough(life: Life) -> tuple[float | None, int]:
+    """Where no slot is final: the highest share that makes a quarter of them so, else any."""
+    asked = [slot for slot in life.slots if slot.requests]
+    if any(slot.final for slot in asked):
+        return None, 0
+    most: tuple[float | None, int] = None, 0
+    for share in _SHARES:
+        slots = sum(slot.mature_share >= share for slot in asked)
+        if 4 * slots >= len(asked) > 0:
+            return share, slots
+        if slots > most[1]:
+            most = share, slots
+    return most
 
 
 def _extreme(life: Life, *, worst: bool) -> Extreme | None:

@@ -291,6 +291,16 @@ def nothing_scored() -> Life:
     return _alike(replace(found, slots=slots), "no outcome is mature yet")
 
 
+def none_final() -> Life:
+    """Due times vary, and some request of every slot is not due yet."""
+    found = life(12, open_slots=0)
+    slots = tuple(
+        replace(slot, final=False, mature_share=1 - 0.008 * (index + 1))
+        for index, slot in enumerate(found.slots)
+    )
+    return _alike(replace(found, slots=slots), "no week is final yet")
+
+
 def failing_fits() -> Life:
     found = life(20)
     models = tuple(
@@ -351,7 +361,8 @@ def bare() -> Life:
 LIVES = {
     make.__name__: make
     for make in (
-        life, one_slot, one_class, five_rows, nothing_scored, failing_fits, no_difference, harmful,
-        gated, never_retrained, regression, higher_is_better, hours, many_slots, three_years, bare,
+        life, one_slot, one_class, five_rows, nothing_scored, none_final, failing_fits, no_difference,
+        harmful, gated, never_retrained, regression, higher_is_better, hours, many_slots,
+        three_years, bare,
     )
 }  # fmt: skip

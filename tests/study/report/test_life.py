@@ -31,7 +31,7 @@ def drawing(life: Life, width: float) -> str:
 def test_a_drawing_is_sound_and_small_or_not_there(name: str, width: float):
     life = example_facts.LIVES[name]()
     text = drawing(life, width)
-    if name in {"one_slot", "one_class", "five_rows", "nothing_scored"}:
+    if name in {"one_slot", "one_class", "five_rows", "nothing_scored", "none_final"}:
         assert text == ""
         return
     assert len(text) < 150_000

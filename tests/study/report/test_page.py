@@ -91,11 +91,15 @@ def test_ten_times_the_rows_are_the_same_page():
     assert many < 1.1 * few
 
 
-@pytest.mark.parametrize("name", ["one_slot", "one_class", "five_rows", "nothing_scored"])
+@pytest.mark.parametrize(
+    "name", ["one_slot", "one_class", "five_rows", "nothing_scored", "none_final"]
+)
 def test_where_there_is_nothing_to_draw_there_are_words(name: str):
     life = example_facts.LIVES[name]()
     made = page(life)
     assert "<svg" not in made
+    shown = any(each.total.shown for each in life.series)
+    assert ("What was served and what might have been" in made) == shown
     assert words.no_picture(life, findings(life)) in html.unescape(made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import example_facts
@@ -87,3 +88,11 @@ def test_plain_progress_of_ten_minutes_is_ten_to_forty_lines_and_never_silent(fi
     due = [t for t in times if pace.due(int(t / 600 * fits) / fits, t)]
     assert 10 <= len(due) <= 40
     assert all(b - a <= 30 for a, b in pairwise(due))
+
+
+def test_a_long_metric_keeps_its_words_whole():
+    life = example_facts.regression()
+    long = replace(life, metric=replace(life.metric, words="root mean squared error of demand"))
+    said = "\n".join(lines(long, width=80))
+    assert "root mean squared error of demand " in said
+    assert "…" not in said

@@ -37,6 +37,7 @@ def test_a_title_is_one_sentence_of_at_most_ninety_characters(any_life: Life):
         ("one_class", "flight-delay has no log loss to show because all outcomes are alike"),
         ("five_rows", "flight-delay has no log loss to show because 5 outcomes are too few"),
         ("nothing_scored", "No outcome of flight-delay counts yet, so it has no log loss to show"),
+        ("none_final", "flight-delay has no log loss to show because no week is final yet"),
         ("failing_fits", "All 20 fits of flight-delay failed, so every answer was its fallback"),
         ("never_retrained", "flight-delay is ahead of rate by route in 43 of 43 weeks"),
         ("bare", "flight-delay has a log loss of .5168 over 12 weeks"),
@@ -103,3 +104,13 @@ def test_the_rows_of_a_sentence_add_up(any_life: Life):
 def test_a_share_of_fallbacks_is_said_only_where_there_are_any():
     assert "A model answered every request." in story(example_facts.five_rows())
     assert "118 requests (<0.1%) got the declared fallback" in story(example_facts.life())
+
+
+def test_where_no_slot_is_final_a_share_is_proposed_that_makes_some_so():
+    life = example_facts.none_final()
+    second = str(words.two_sentences(life, findings(life))[1])
+    # .992, .984, ... mature: none reaches .99 but the first, six reach .95, a quarter is three.
+    assert "final_share=0.95 in the declaration 6 of 12 weeks would count." in second
+    young = replace(life, slots=tuple(replace(slot, mature_share=0.2) for slot in life.slots))
+    assert "more history is needed" in story(young)
+    assert "final_share" not in story(example_facts.life())

@@ -65,7 +65,8 @@ def fragment(life: Life) -> str:
 
 
 def _head(life: Life, found: Findings) -> dict[str, object]:
-    """What page and fragment both show."""
+    """What page and fragment both show; no table of figures where nobody has one."""
+    any_figure = any(each.total.shown for each in life.series)
     return {
         "system": life.system,
         "title": titles.title(life, found),
@@ -73,7 +74,7 @@ def _head(life: Life, found: Findings) -> dict[str, object]:
         "question": life.question,
         "no_picture": words.no_picture(life, found),
         "lead": words.two_sentences(life, found),
-        "series": tables.series(life, found),
+        "series": tables.series(life, found) if any_figure else None,
         "method": words.method(life),
     }
 

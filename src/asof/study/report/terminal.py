@@ -158,6 +158,7 @@ def _table(life: Life, width: int) -> Iterator[list[Span]]:
     second = max(map(len, ["all", *levels]))
     third = max(map(len, [against, *beside]))
     first = min(max(map(len, [head, *names])), width - second - third - 6 - 8)
+    head = head if len(head) <= first else life.metric.words  # whole words before the way to read
     rest = width - first - second - third - 6
     bars = _sparks(life, min(BARS, rest)) if rest >= 8 and len(life.slots) > 1 else None
     title = _bar_words(life, min(BARS, rest)) if bars else ""

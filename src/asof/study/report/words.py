@@ -99,6 +99,7 @@ def no_picture(life: Life, found: Findings) -> str:
 def _figure_words(life: Life, found: Findings) -> Iterator[Said]:
     if found.trouble:
         yield Said(f"There is no {life.metric.words} to show: {because(found.trouble)}.")
+        yield from _final_words(life, found)
     elif yardstick(life) is None or found.slots == 1:
         total, print_as = life.served.total, scale(life)
         level = print_as.level(total.value or 0.0)
@@ -108,6 +109,24 @@ def _figure_words(life: Life, found: Findings) -> Iterator[Said]:
         else:
             rest = f"{rest[:-1]}; no interval because {because(total.why or 'none was computed')}."
         yield Said(f"The {life.metric.words} of what was served is ", level, rest)
+
+
+def _final_words(life: Life, found: Findings) -> Iterator[Said]:
+    """What to declare where outcomes are in and no slot is final."""
+    if not found.scored or found.final_slots:
+        return
+    unit = life.slot_words
+    told = f"Due times vary, and a {unit} counts when all its labels are due, or the declared share"
+    if found.enough_share is None:
+        yield Said(
+            f"{told}; less than half of them are due in every {unit}: more history is needed."
+        )
+        return
+    slots = numbers.many(found.slots, unit)
+    yield Said(
+        f"{told}: with ", f"final_share={found.enough_share:g}",
+        f" in the declaration {numbers.count(found.enough_slots)} of {slots} would count.",
+    )  # fmt: skip
 
 
 def _retraining_words(life: Life, found: Findings) -> Iterator[Said]:

@@ -17,7 +17,7 @@ from asof.declare.policies import Online
 from asof.declare.system import System
 from asof.engine.clock import cpu
 from asof.engine.history import History
-from asof.study.counted import counted
+from asof.study.counted import counted, none_counts
 from asof.study.facts import Coverage, Figure, MethodFact, MetricFact
 from asof.study.findings import FEW
 from asof.study.periods import civil_days
@@ -83,7 +83,7 @@ def facts(
     constant = np.full(len(fired), online.nothing)
     whole = scored.total(online.predictions) if len(online.predictions) else None
     found = [_mode(mode, measured, scored, online, constant) for mode, measured in answers]
-    trouble = _trouble(scored, answers, whole)
+    trouble = _trouble(setting, scored, answers, whole)
     stalest = _stalest(found)
     worth = stalest.loss if stalest is not None and stalest.verdict == "worse" else None
     found = [_kept(mode, stalest, worth) for mode in found]
@@ -140,12 +140,12 @@ def _scored(setting: Setting, answers: Answers, first: int, as_of: int) -> _Scor
     return _Scored(found, rows, value[rows], day, setting.draws)
 
 
-def _trouble(scored: _Scored, answers: Answers, whole: Estimate | None) -> str:
+def _trouble(setting: Setting, scored: _Scored, answers: Answers, whole: Estimate | None) -> str:
     """Why there is nothing to read, or ""."""
     if whole is None:
         return f"online features could not be replayed: {answers[0][1].why}"
     if not len(scored.rows):
-        return "no outcome counts yet"
+        return none_counts(setting.ground, setting.start)
     if whole.value is None:
         return whole.why or "the metric is not defined on these outcomes"
     if len(scored.rows) < FEW:

@@ -48,6 +48,17 @@ def test_the_beginning_of_an_id_is_enough(store, fitted):
         store.models.find("")
 
 
+def test_the_name_within_a_life_leads_to_the_ids(store, fitted):
+    one, two = (
+        store.models.put(fitted, moment=n, metadata={"name": "m3", "fingerprint": f"{n}"})
+        for n in range(2)
+    )
+    with pytest.raises(UsageError, match="'m3' is a name within one life") as caught:
+        store.models.find("m3")
+    assert {one.id, two.id} == set(caught.value.found.removeprefix("called m3: ").split(", "))
+    assert caught.value.mend == f"Write the id: {two.id}."
+
+
 def test_an_artifact_with_another_hash_is_not_loaded(store, fitted):
     kept = store.models.put(fitted, moment=7, metadata={})
 

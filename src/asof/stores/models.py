@@ -128,11 +128,19 @@ class Models:
             found = [_model(row) for row in connection.execute(query)]
         if len(found) == 1:
             return found[0]
-        ids = ", ".join(model.id for model in (found or self.list())[-5:])
+        every = self.list()
+        named = [model.id for model in every if model.metadata.get("name") == identity]
+        if named and not found:
+            raise UsageError(
+                f"'{identity}' is a name within one life, and many lives have one.",
+                found=f"called {identity}: {', '.join(named[-5:])}",
+                mend=f"Write the id: {named[-1]}.",
+            )
+        ids = ", ".join(model.id for model in (found or every)[-5:])
         raise UsageError(
             f"{'More than one' if found else 'No'} model has the id '{identity}'.",
             found=f"models: {ids or 'none'}",
-            mend="Give more of the id." if found else "List them with: asof models",
+            mend="Give more of the id." if found else "List them with: asof models FILE",
         )
 
     def list(self, *, run: int | None = None) -> list[Model]:

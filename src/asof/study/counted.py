@@ -32,12 +32,12 @@ def counted(history: History, start: int, as_of: int) -> NDArray[np.bool_]:
     return found
 
 
-def none_counts(history: History, start: int) -> str:
-    """Why nothing stands in the figures at the end of a life, in words."""
+def not_final(history: History, start: int) -> str:
+    """That outcomes are known at the end of a life and no slot is final, in words; else ""."""
     fired, outcomes = history.requests.fired, history.outcomes
     as_of = max(int(fired[-1]) + 1, min(history.until, int(outcomes.due.max()) + 1))
     known = outcomes.mature(as_of) & ~np.isnan(outcomes.value) & (fired >= start)
     if not known.any():
-        return "no outcome counts yet"
+        return ""
     words = periods(start, int(fired[-1]), zone_of(history.system)).words
     return f"no {words} is final yet (final_share= says when one is)"

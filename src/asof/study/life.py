@@ -385,9 +385,13 @@ def _late_outcomes(life: Replayed) -> Iterator[str]:
 
 
 def predictions_frame(life: Replayed) -> pl.DataFrame:
-    """One row a request of the life: when asked, answer, model, label as of its due time."""
+    """One row a request of the life: when asked, answer, model, label as of its due time.
+
+    There is no label before it is due: those that are in sooner are a selection (LAW 6d).
+    """
     inside = slice(life.first, life.last)
     history = life.history
+    label = np.where(history.outcomes.mature(_as_of(life)), history.outcomes.value, np.nan)
     return pl.DataFrame(
         {
             "request": names(history.requests)[inside],
@@ -397,7 +401,7 @@ def predictions_frame(life: Replayed) -> pl.DataFrame:
                 [f"m{m}" if m >= 0 else None for m in life.models[inside]], dtype=pl.String
             ),
             "fallback": life.fallback[inside],
-            "label": pl.Series(history.outcomes.value[inside], nan_to_null=True),
+            "label": pl.Series(label[inside], nan_to_null=True),
             "due": pl.Series(history.outcomes.due[inside]).cast(pl.Datetime("us", "UTC")),
         }
     )

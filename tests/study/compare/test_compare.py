@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -15,7 +17,9 @@ import asof
 from asof import days, hours
 from asof.errors import UsageError
 from asof.study.compare.compare import Compared
+from asof.study.compare.cost import cpu_a_row
 from asof.study.compare.families import YARDSTICKS
+from asof.study.compare.gather import gather, looks_of, plan
 
 Run = Callable[..., Compared]
 
@@ -216,3 +220,24 @@ def test_a_failed_fit_leaves_the_one_before(compared: Run, filed) -> None:
     assert facts.lattice.failed > 0
     assert any("fits failed" in note for note in facts.notes)
     assert facts.advice is not None
+
+
+class Slow(LogisticRegression):
+    """Its first fit in a process pays for more than the fit, as one that imports does."""
+
+    spent = 0.0
+
+    def fit(self, X, y):
+        until = time.thread_time() + (0 if Slow.spent else 0.5)
+        while time.thread_time() < until:
+            Slow.spent = until
+        return super().fit(X, y)
+
+
+def test_the_cost_of_a_fit_is_not_that_of_the_first(world, kept) -> None:
+    history = world(model=Slow())
+    found = gather(plan(history, looks_of(history)[:1]), kept)
+    rows = len(found.plan.trainings[0].rows)
+    Slow.spent = 0.0
+    unnoted = replace(found, fit_cpu=0.0, fitted_rows=0)  # as after a backtest has predicted
+    assert cpu_a_row(unnoted) * rows < 0.5

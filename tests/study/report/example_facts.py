@@ -361,8 +361,8 @@ def bare() -> Life:
 LIVES = {
     make.__name__: make
     for make in (
-        life, one_slot, one_class, five_rows, nothing_scored, none_final, failing_fits, no_difference,
-        harmful, gated, never_retrained, regression, higher_is_better, hours, many_slots,
-        three_years, bare,
+        life, one_slot, one_class, five_rows, nothing_scored, none_final, failing_fits,
+        no_difference, harmful, gated, never_retrained, regression, higher_is_better, hours,
+        many_slots, three_years, bare,
     )
 }  # fmt: skip

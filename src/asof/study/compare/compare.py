@@ -43,7 +43,7 @@ from asof.study.compare.many import Many, plain, walk_all
 from asof.study.compare.seeds import seeded
 from asof.study.compare.shifts import distances
 from asof.study.compare.variants import variant_facts
-from asof.study.counted import none_counts
+from asof.study.counted import not_final
 from asof.study.expected import featured, replay_guessed
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.periods import zone_of
@@ -285,7 +285,8 @@ def _too_little(wanted: Plan) -> str:
         looks = "one look" if len(wanted.looks) == 1 else f"{len(wanted.looks)} looks"
         return f"The life has {looks}, and a comparison of policies needs at least {_LEAST_LOOKS}"
     if not len(wanted.rows):
-        return none_counts(wanted.history, int(wanted.looks[0]))
+        young = not_final(wanted.history, int(wanted.looks[0]))
+        return young or "No request of the life has a label that counts yet"
     return ""
 
 

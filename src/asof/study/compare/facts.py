@@ -26,18 +26,18 @@ class Unit:
         """A number of looks in words.
 
         >>> Unit("week", 1).span(1), Unit("week", 2).span(2)
-        ('week', '4 weeks')
+        ('one week', '4 weeks')
         """
         number = looks * self.size
-        return self.word if number == 1 else f"{number:,} {self.word}s"
+        return f"one {self.word}" if number == 1 else f"{number:,} {self.word}s"
 
     def every(self, looks: int) -> str:
         """A schedule in words.
 
-        >>> Unit("day", 1).every(3)
-        'every 3 days'
+        >>> Unit("day", 1).every(3), Unit("day", 1).every(1)
+        ('every 3 days', 'every day')
         """
-        return f"every {self.span(looks)}"
+        return f"every {self.word}" if looks * self.size == 1 else f"every {self.span(looks)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from asof.declare.policies import Online
 from asof.declare.system import System
 from asof.engine.clock import cpu
 from asof.engine.history import History
-from asof.study.counted import counted, none_counts
+from asof.study.counted import counted, not_final
 from asof.study.facts import Coverage, Figure, MethodFact, MetricFact
 from asof.study.findings import FEW
 from asof.study.periods import civil_days
@@ -145,7 +145,7 @@ def _trouble(setting: Setting, scored: _Scored, answers: Answers, whole: Estimat
     if whole is None:
         return f"online features could not be replayed: {answers[0][1].why}"
     if not len(scored.rows):
-        return none_counts(setting.ground, setting.start)
+        return not_final(setting.ground, setting.start) or "no outcome counts yet"
     if whole.value is None:
         return whole.why or "the metric is not defined on these outcomes"
     if len(scored.rows) < FEW:

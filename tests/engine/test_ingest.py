@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -384,7 +385,7 @@ class TestRefusals:
             (b"sensor,value,taken_at\n1,x,2024-01-01T00:00Z\n", "should be a number"),
             (b"sensor,value,taken_at\n1,2,2024-01-01 00:00\n", "times without a zone"),
             (b"sensor,value,taken_at\n1,2\n1,2,3,4\n", "cannot be read as CSV"),
-            (b"sensor,value,taken_at\n\xff\xfe,1,2\n", "cannot be read as CSV"),
+            (b"sensor,value,taken_at\n\xff\xfe,1,2\n", "is not UTF-8"),
         ],
     )
     def test_csv(self, store, tmp_path, content, words):
@@ -480,3 +481,17 @@ def test_rows_that_break_a_rule_are_in_quarantine_and_a_rule_is_part_of_the_load
     strict = asof.source(Reading, lag=asof.hours(1), rules=(Reading.value > 100,))
     with pytest.raises(DataRefused, match=r"break the contract"):
         ingest(strict, store, now=NOW + 3, data=data)
+
+
+def test_other_separators_and_encodings_are_mended_by_what_is_said(store, tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_bytes("tail;seats\nMü-007;180\n".encode("cp1252"))
+    for problem in ("not UTF-8", "not separated by commas"):
+        with pytest.raises(DataRefused) as refused:
+            ingest(asof.reference(Plane, "r.csv"), store, now=NOW, base=tmp_path)
+        assert problem in str(refused.value)
+        with contextlib.chdir(tmp_path):
+            said = refused.value.mend.partition(": ")[2]
+            exec(said, {"Path": Path, "pl": pl})
+    report = ingest(asof.reference(Plane, "r.parquet"), store, now=NOW, base=tmp_path)
+    assert report.stored == 1

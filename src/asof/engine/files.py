@@ -128,6 +128,14 @@ def _read(table: Table[Any], path: Path) -> pl.DataFrame:
         ) from error
     except (PolarsError, OSError, UnicodeError) as error:
         kind = "CSV" if path.name.endswith(TEXT) else "Parquet"
+        if kind == "CSV" and "utf-8" in str(error):
+            raise DataRefused(
+                f"{path.name} is not UTF-8.",
+                found=str(error).splitlines()[0],
+                mend="Fetch it again, or write it anew. Of Windows it is often: "
+                f'file = Path("{path.name}"); file.write_text(file.read_text("cp1252"), "utf-8")',
+                where=table.declared,
+            ) from error
         raise DataRefused(
             f"{path.name} cannot be read as {kind}; it may be cut short or damaged.",
             found=str(error).splitlines()[0],

@@ -328,7 +328,7 @@ def _snapshot_column(row: type[Row], snapshots: bool | Expression[Any, Any]) -> 
     return column_spec(row, snapshots.name).name
 
 
-def _function(prepare: object) -> Prepare | None:
+def _function(prepare: Prepare | None) -> Prepare | None:
     if prepare is not None and not callable(prepare):
         raise DeclarationError(
             "prepare= is not a function.", found=repr(prepare), where=place(),
@@ -337,12 +337,12 @@ def _function(prepare: object) -> Prepare | None:
     return prepare
 
 
-def _words(nulls: object) -> tuple[str, ...]:
+def _words(nulls: tuple[str, ...]) -> tuple[str, ...]:
     """A bare text would be taken letter by letter."""
-    if not isinstance(nulls, tuple) or not all(isinstance(word, str) for word in nulls):
+    if not isinstance(nulls, tuple):
         raise DeclarationError(
             "nulls= is not a tuple of words.", found=repr(nulls), where=place(),
-            mend=f"Write nulls=({nulls if isinstance(nulls, str) else 'NA'!r},), with the comma.",
+            mend=f"Write nulls=({nulls!r},), with the comma.",
         )  # fmt: skip
     return nulls
 

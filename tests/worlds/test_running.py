@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from shops import Shop
 
+from asof.compute.online import requests, table, windows
 from asof.compute.online.features import taken_rows
 from asof.compute.online.requests import Asked
 from asof.compute.runtime import Runtime, choose
@@ -24,6 +25,14 @@ from asof.engine.live.serving import LiveServing, Served
 from asof.engine.live.snapshot import before, framed, needed, read_before
 from asof.engine.messages import MessageLog, Predicted, Requested, Trained, TrainingBegan
 from asof.engine.replay import replay
+
+
+@pytest.fixture(autouse=True)
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nothing can need again is forgotten at once, and not only when there is much of it."""
+    monkeypatch.setattr(table, "_LEAST", 8)
+    monkeypatch.setattr(windows, "_LEAST", 8)
+    monkeypatch.setattr(requests, "_HELD", 3)
 
 
 def history(shop: Shop, name: str) -> History:
@@ -119,6 +128,7 @@ class Life:
                     self.answers[reply.asked.name] = reply.prediction
                     self.models[reply.asked.name] = reply.model.name
             if not coming:
+                self.core.tidy()
                 return
             if due is not None and due == limit:
                 began = self.pending.pop(0)
@@ -149,8 +159,8 @@ def test_a_life_that_runs_is_the_life_that_is_replayed(
     for tick, (first, last) in enumerate(zip([begun, *moments], moments, strict=False)):
         if tick in restarts:
             life.restart(first, shop.stored)
-        for table, coming in rows.items():
-            life.core.put(table, [row for row in coming if first <= row.available_at < last])
+        for name_, coming in rows.items():
+            life.core.put(name_, [row for row in coming if first <= row.available_at < last])
         life.advance(last)
     wanted = {
         of.names[i]: whole.predictions[i]

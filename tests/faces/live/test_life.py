@@ -151,3 +151,24 @@ def test_a_request_that_is_handed_in_late_is_answered(begin):
         assert store.predictions()["request"].to_list() == ["1", "2", "3", "3"]
         again = rerun(system, store)
     assert again.equal, again.first_difference
+
+
+def test_a_request_whose_label_is_known_can_still_be_asked_about(begin):
+    up = begin()
+    serving(up)
+    assert up.client.predict(parcel(1)).status == 200
+    assert up.client.send("delivery", [delivery(1)]).status == 201
+    until(lambda: up.client.status()["outlook"]["answers"] == 1)
+    again = up.client.predict({"parcel_id": 1})
+    assert again.status == 200, again.body
+    assert up.client.predict(parcel(1, weight=9.0)).status == 200
+    told = up.client.status()
+    assert (told["outlook"]["answers"], told["labels"]["waiting"]) == (1, 0), "the first is scored"
+    never = up.client.predict({"parcel_id": 2})
+    assert (never.status, "No row of parcel" in never.json()["title"]) == (422, True)
+    assert up.stop() == 0, up.said()
+    system = system_of(str(up.folder / "system.py"))
+    with Store(up.store) as store:
+        assert store.predictions()["request"].to_list() == ["1", "1", "1"]
+        found = rerun(system, store)
+    assert found.equal, found.first_difference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from asof.compute.online.requests import Asked
 from asof.compute.online.table import Taken
 from asof.compute.outcomes import looked_back
 from asof.compute.scalar import compiled
-from asof.declare.expressions import Expression
+from asof.declare.expressions import Column, Expression
 from asof.declare.labels import Label
 from asof.declare.sources import Ticks
 from asof.declare.system import System
@@ -49,8 +49,11 @@ class OnlineLabels:
             system.asked.name,
             ticks=isinstance(system.requests, Ticks),
         )
+        self.table = label.joined.table
+        self._names = None if isinstance(system.requests, Ticks) else _only_one(label, system)
         self._pending: list[tuple[int, int, Asked]] = []
         self._put = 0
+        self._settled = 0
         self._ripe: list[int] = []
         self._moment: int | None = None
         self._news: list[Labelled] = []
@@ -60,6 +63,7 @@ class OnlineLabels:
     ) -> None:
         """Begin as of a moment; `ripe` says since when the labels known before it are known."""
         self._pending, self._ripe, self._moment = [], ripe.tolist(), moment
+        self._settled = 0
         self._seen.load(stored, moment)
 
     def put(self, table: str, row: Taken) -> None:
@@ -111,14 +115,44 @@ class OnlineLabels:
         return float(told > 0) if self._happens else float(told)
 
     def matured(self, at: int) -> int:
-        """How many requests have a label that is mature as of a moment."""
+        """How many requests have a label that is mature as of a moment, none that is settled."""
         self.advance(at)
-        return bisect_left(self._ripe, at)
+        return self._settled + bisect_left(self._ripe, at)
+
+    def settle(self, moment: int) -> None:
+        """Keep of what was mature as of a moment the number alone; none earlier is asked about."""
+        count = bisect_left(self._ripe, moment)
+        self._settled += count
+        del self._ripe[:count]
+
+    @property
+    def names(self) -> Sequence[tuple[str, str]] | None:
+        """Columns of the request's key and those that equal them in the row that tells its label.
+
+        In the order of the request's key; None where a row may tell the label of several requests.
+        """
+        return self._names
+
+    def forget(self, asked: Asked) -> None:
+        """Forget the row that told the label of a request, if it tells no other's."""
+        if self._names is not None:
+            told = dict(zip([own for _, own in self._names], asked.key, strict=True))
+            self._seen.tables[self.table.name].drop(tuple([told[n] for n in self.table.keys]))
 
     @property
     def waiting(self) -> int:
         """How many requests wait for their label."""
         return len(self._pending)
+
+
+def _only_one(label: Label[Any], system: System[Any]) -> list[tuple[str, str]] | None:
+    """See `OnlineLabels.names`."""
+    pairs = [(each.name, own) for own, each in label.joined.pairs if isinstance(each, Column)]
+    told = dict(pairs)
+    if label.span is not None or len(pairs) != len(label.joined.pairs):
+        return None
+    keys = system.asked.keys
+    return [(key, told[key]) for key in keys] if sorted(told) == sorted(keys) else None
 
 
 def _fact(label: Label[Any]) -> Expression[Any, Any]:

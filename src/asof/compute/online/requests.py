@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import polars as pl
 
 from asof.compute.evaluate import POLARS, TICK
 from asof.compute.online.features import load
+from asof.compute.online.fired import FiredKeys
 from asof.compute.online.table import OnlineTable, Taken, Values
 from asof.compute.requests import Requests, names
 from asof.compute.scalar import compiled
@@ -21,6 +23,9 @@ from asof.declare.system import System
 
 _AHEAD = 40 * 86_400_000_000
 """So far ahead the moments of ticks are looked up at a time; no schedule is longer."""
+
+_HELD = 65_536
+"""So many requests that are over can still be asked about by their keys alone."""
 
 
 class Asked(NamedTuple):
@@ -49,7 +54,9 @@ class OnlineRequests:
         self._fires: list[tuple[int, int, Values, int]] = []
         self._put = 0
         self._identity: dict[Values, int] = {}
-        self._fired: set[Values] = set()
+        self._fired = FiredKeys()
+        self._open: set[Values] = set()
+        self._over: deque[Values] = deque()
         self._tick: int | None = None
         self._named: dict[str, Values] = {}
         self.table = OnlineTable(asked, () if self._ticks is not None else (self,))
@@ -58,7 +65,8 @@ class OnlineRequests:
 
     def begin(self, stored: pl.DataFrame, moment: int, fired: Sequence[Values]) -> None:
         """Begin as of a moment, with the keys that have fired before it."""
-        self._fires, self._identity, self._fired = [], {}, set(fired)
+        self._fires, self._identity, self._fired = [], {}, FiredKeys(fired)
+        self._open, self._over = set(), deque()
         load(self.table, stored, moment)
         self._tick = self._next_tick(moment)
 
@@ -82,6 +90,8 @@ class OnlineRequests:
         """A version is visible: it fires when its time comes, unless another takes its place."""
         key = self._key(values)
         if key in self._fired:
+            if key not in self._open:
+                self._over.append(key)
             return
         self._identity[key] = identity
         self._put += 1
@@ -160,11 +170,28 @@ class OnlineRequests:
         whole = (*key, tick)
         return Asked(self._name(whole), whole, (*row, tick), tick, moment)
 
-    def forget(self, asked: Asked) -> None:
-        """Forget the row of a request that is over; that it fired is remembered."""
+    def open(self, asked: Asked) -> None:
+        """A request's label is waited for: its row is held."""
         if self._ticks is None:
-            self.table.forget(asked.key)
+            self._open.add(asked.key)
+
+    def close(self, asked: Asked) -> None:
+        """A request is over: its row is held for a while; that it fired is remembered."""
+        if self._ticks is None:
+            self._open.discard(asked.key)
             self._identity.pop(asked.key, None)
+            self._over.append(asked.key)
+
+    def tidy(self) -> None:
+        """Forget the rows of the requests that were over first, but for a stated number."""
+        while len(self._over) > _HELD:
+            key = self._over.popleft()
+            if key not in self._open:
+                self.table.forget(key)
+
+    def is_over(self, key: Values) -> bool:
+        """Whether the request of a key has fired and its label is known."""
+        return key in self._fired and key not in self._open
 
     @property
     def ticking(self) -> bool:

@@ -7,7 +7,7 @@ A version becomes two deltas, withdraw the old and show the new (LAW 2b), in the
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from asof.compute.table import Versions
@@ -17,6 +17,9 @@ from asof.declare.tables import Table
 
 Values = tuple[Any, ...]
 """A row: the values of the declared columns in their order; moments are microseconds, null None."""
+
+_LEAST = 4096
+"""Fewer rows are kept as they are, whether anything can see them or not."""
 
 
 class Taken(NamedTuple):
@@ -83,6 +86,7 @@ class OnlineTable:
         self._current: dict[Values, tuple[int, Values]] = {}
         self._coming: list[Taken] = []
         self._shown = 0
+        self._prune_at = _LEAST
 
     @property
     def reach(self) -> int | None:
@@ -114,6 +118,31 @@ class OnlineTable:
     def forget(self, key: Values) -> None:
         """Let a key be unknown, where nothing looks at its rows any more."""
         self._current.pop(key, None)
+
+    def drop(self, key: Values) -> None:
+        """Let a key be unknown to all that looks at its rows."""
+        known = self._current.pop(key, None)
+        if known is not None:
+            for one in self._looked_at_by:
+                one.withdraw(*known, self.newest or 0)
+
+    def thin(self, holds: Callable[[Values], bool]) -> None:
+        """Forget the rows of which something does not hold, once they may be many.
+
+        Only where nothing looks at its rows.
+        """
+        if len(self._current) > self._prune_at:
+            self._current = {key: known for key, known in self._current.items() if holds(known[1])}
+            self._prune_at = max(_LEAST, 2 * len(self._current))
+
+    def _prune(self, moment: int) -> None:
+        """Forget the rows that nothing sees from a moment on, as a start does (see `load`)."""
+        if self._time is not None and (reach := self.reach) is not None:
+            since, time = moment - reach, self._time
+            self._current = {
+                key: known for key, known in self._current.items() if known[1][time] >= since
+            }
+        self._prune_at = max(_LEAST, 2 * len(self._current))
 
     def row(self, key: Values) -> Values | None:
         """The visible version of a key, if there is one."""
@@ -156,6 +185,8 @@ class OnlineTable:
             del self._current[key]
         if not row.withdrawn:
             self._current[key] = (self._show(row), row.values)
+            if self._looked_at_by and len(self._current) > self._prune_at:
+                self._prune(row.available_at)
 
     def _same(self, known: Values, coming: Values) -> bool:
         return all(known[i] == coming[i] for i in self._content)

@@ -36,6 +36,9 @@ from asof.declare.rows import time_of
 from asof.declare.windows import Age, Aggregate
 
 Of = Expression[Any, Any]
+_LEAST = 4096
+"""Fewer rows are kept as they are, whether a window can see them or not."""
+
 Read = Callable[[list[list[int]], list[list[float]], int], Any]
 """From the counts and doubles of one question, by span, and its moment, to the fact's value."""
 
@@ -47,6 +50,7 @@ class _Kept(NamedTuple):
     event_time: int
     known_from: int
     edges: list[Any]
+    key: int
     values: Values
     """What it ranks by among rows of the same times; nothing where that decides no value."""
 
@@ -107,10 +111,12 @@ class OnlineWork:
             ties=self._tie_of if self._ranks else None,
         )
         self._groups: dict[Values, int] = {}
+        self._free: list[int] = []
         self._numbers: dict[Values, int] = {}
+        self._number = 0
         self._kept: dict[int, _Kept] = {}
         self._loaded = _Loaded.none(len(self._edges))
-        self._prune_at = 4096
+        self._prune_at = _LEAST
 
     def load(self, found: Versions, moment: int) -> None:
         """Begin with these visible versions."""
@@ -132,7 +138,7 @@ class OnlineWork:
         self._learn_words(rows)
         ranked = [*(self._key_names or rows.frame.columns)] if self._ranks else []
         self._loaded = _Loaded.of(
-            len(found), rows, groups, identity, list(self._edges.values()), ranked
+            len(found), rows, groups, identity, list(self._edges.values()), keys, ranked
         )
         self._windows.load(
             Rows(groups, rows.event_time, rows.known_from, None, values, codes, keys),
@@ -153,6 +159,7 @@ class OnlineWork:
     def _key_codes(self, rows: Versions) -> NDArray[np.int64]:
         codes, known = _coded(rows, self._key_names)
         self._numbers = {value: i for i, value in enumerate(known)}
+        self._number = len(known)
         return codes.astype(np.int64)
 
     def _learn_words(self, rows: Versions) -> None:
@@ -170,17 +177,17 @@ class OnlineWork:
         join = tuple([values[i] for i in self._joins])
         if None in join:
             return
-        group = self._groups.setdefault(join, len(self._groups))
+        group = self._groups.get(join)
+        if group is None:
+            group = self._free.pop() if self._free else len(self._groups)
+            self._groups[join] = group
         numbers = len(self._inputs.values)
         coded_to = numbers + len(self._inputs.codes)
         time = values[self._time]
         edges = told[coded_to:]
         ranked = self._ranked(values)
-        self._kept[identity] = _Kept(group, time, known_from, edges, ranked)
-        key = -1
-        if self._own:
-            own = tuple([values[i] for i in self._keys])
-            key = self._numbers.setdefault(own, len(self._numbers))
+        key = self._key_number(values) if self._own else -1
+        self._kept[identity] = _Kept(group, time, known_from, edges, key, ranked)
         self._windows.add(
             group,
             time,
@@ -193,6 +200,14 @@ class OnlineWork:
         )
         if len(self._kept) > self._prune_at:
             self._prune(known_from)
+
+    def _key_number(self, values: Values) -> int:
+        own = tuple([values[i] for i in self._keys])
+        number = self._numbers.get(own)
+        if number is None:
+            self._numbers[own] = number = self._number
+            self._number += 1
+        return number
 
     def _doubles(self, told: list[Any]) -> list[float]:
         found: list[float] = []
@@ -227,10 +242,25 @@ class OnlineWork:
         return self._tie(self._loaded.ranked(identity) if kept is None else kept.values)
 
     def _prune(self, moment: int) -> None:
-        """Forget rows that no window can see again."""
+        """Forget rows that no window can see again, and whose keys and groups they were.
+
+        The number of a group without rows is given to another: what the kernel still holds of it
+        lies before every window.
+        """
         since = moment - (self.reach or 0)
         self._kept = {i: kept for i, kept in self._kept.items() if kept.event_time >= since}
-        self._prune_at = max(4096, 2 * len(self._kept))
+        self._prune_at = max(_LEAST, 2 * len(self._kept))
+        loaded = self._loaded.event_time >= since
+        if self._own:
+            numbers = {kept.key for kept in self._kept.values()}
+            numbers.update(self._loaded.key[loaded].tolist())
+            self._numbers = {own: n for own, n in self._numbers.items() if n in numbers}
+        groups = {kept.group for kept in self._kept.values()}
+        groups.update(self._loaded.group[loaded].tolist())
+        self._free += [n for n in self._groups.values() if n not in groups]
+        self._groups = {join: n for join, n in self._groups.items() if n in groups}
+        if not loaded.any():
+            self._loaded = _Loaded.none(len(self._edges))
 
     def withdraw(self, identity: int, values: Values, moment: int) -> None:
         """A row that was shown is not visible after `moment`."""
@@ -251,7 +281,7 @@ class OnlineWork:
         Moments must not decrease. `own` are the keys of the asked rows, which no window of their
         own source sees.
         """
-        unseen = len(self._groups)
+        unseen = len(self._groups) + len(self._free)
         group = [NULL if None in j else self._groups.get(j, unseen) for j in joins]
         keys = None
         if own is not None and self._own:
@@ -340,13 +370,15 @@ class _Loaded(NamedTuple):
     event_time: NDArray[np.int64]
     known_from: NDArray[np.int64]
     edges: list[list[Any]]
+    key: NDArray[np.int64]
     ranks_by: pl.DataFrame
 
     @classmethod
     def none(cls, edges: int) -> _Loaded:
         nothing = np.empty(0, dtype=np.int64)
         empty: list[list[Any]] = [[] for _ in range(edges)]
-        return cls(nothing, np.empty(0, np.int32), nothing, nothing, empty, pl.DataFrame())
+        frame = pl.DataFrame()
+        return cls(nothing, np.empty(0, np.int32), nothing, nothing, empty, nothing, frame)
 
     @classmethod
     def of(
@@ -356,13 +388,15 @@ class _Loaded(NamedTuple):
         groups: NDArray[np.int32],
         identity: NDArray[np.int64],
         edges: Sequence[Of],
+        keys: NDArray[np.int64] | None,
         ranked: Sequence[str],
     ) -> _Loaded:
         slot = np.full(size, -1, dtype=np.int64)
         slot[identity] = np.arange(len(identity))
         told = [rows.frame.select(evaluate(of)).to_series().to_list() for of in edges]
         by = rows.frame.select(ranked)
-        return cls(slot, groups, rows.event_time, rows.known_from, told, by)
+        key = np.empty(0, dtype=np.int64) if keys is None else keys
+        return cls(slot, groups, rows.event_time, rows.known_from, told, key, by)
 
     def ranked(self, identity: int) -> Values:
         """What a loaded row ranks by among rows of the same times."""

@@ -84,6 +84,7 @@ class Core:
         self.requests = OnlineRequests(system)
         places = {spec.name: i for i, spec in enumerate(self.asked.row.columns_)}
         self.labels = OnlineLabels(system, self.tables, places | {TICK: len(places)})
+        self._tells = self._told_by()
         self.outlook = Outlook(system)
         self._registry = registry
         self._train = train
@@ -97,6 +98,13 @@ class Core:
         self.loop = Loop(steps, log, self.clock)
         self.start: int | None = None
         self._after_labels = any(isinstance(p, AfterLabels) for p in parts_of(system.retraining))
+
+    def _told_by(self) -> list[int] | None:
+        """Where the key of a request stands in the row that tells its label, and no other's."""
+        if self.labels.names is None:
+            return None
+        columns = [spec.name for spec in self.labels.table.row.columns_]
+        return [columns.index(own) for _, own in self.labels.names]
 
     # --- beginning -----------------------------------------------------------------------------
 
@@ -116,12 +124,25 @@ class Core:
         known = before(self.system, stored, moment) if past is None else past
         self.serving.begin(stored, moment)
         self.requests.begin(stored[self.asked.name], moment, known.fired)
-        self.labels.begin(stored, moment, known.ripe)
+        self.labels.begin(self._untold(stored, known), moment, known.ripe)
         for asked in known.open:
-            self.labels.expect(asked)
+            self._expect(asked)
         self.clock.move(moment)
         if life is not None:
             self._take_up(life)
+
+    def _untold(self, stored: Mapping[str, pl.DataFrame], known: Before) -> dict[str, pl.DataFrame]:
+        """The rows of all tables but for those that told a label which is known."""
+        names, table = self.labels.names, self.labels.table.name
+        if names is None:
+            return dict(stored)
+        open_ = {asked.key for asked in known.open}
+        own = [own for _, own in names]
+        schema = {name: stored[table].schema[name] for name in own}
+        over = [key for key in known.fired if key not in open_]
+        told = pl.DataFrame(over, schema=schema, orient="row")
+        rest = stored[table].join(told, on=own, how="anti", maintain_order="left")
+        return {**stored, table: rest}
 
     def _take_up(self, life: Past) -> None:
         """Go on where a life was left: looks that were missed are taken up late (LAW 5c)."""
@@ -148,9 +169,12 @@ class Core:
     def put(self, table: str, rows: Iterable[Taken]) -> None:
         """Take rows of a table."""
         asked = table == self.asked.name
+        tells = self._tells if table == self.labels.table.name else None
         for row in rows:
             self.serving.put(table, row)
-            self.labels.put(table, row)
+            # What a row says of a request whose label is known is not used any more (LAW 6a).
+            if tells is None or not self.requests.is_over(tuple([row.values[i] for i in tells])):
+                self.labels.put(table, row)
             if asked:
                 self.requests.put(row)
 
@@ -168,14 +192,20 @@ class Core:
         early = not self.requests.ticking and not self.requests.has_fired(key)
         found = self.requests.ask(key, moment)
         if early and found is not None:
-            self.labels.expect(found)
+            self._expect(found)
         return found
+
+    def _expect(self, asked: Asked) -> None:
+        """Wait for the label of a request."""
+        self.requests.open(asked)
+        self.labels.expect(asked)
+        self.outlook.expect(asked)
 
     def expect_due(self, before: int) -> list[Asked]:
         """The requests that fire before a moment: their labels are waited for."""
         found = list(self.requests.due(before))
         for asked in found:
-            self.labels.expect(asked)
+            self._expect(asked)
         self._learn(before)
         return found
 
@@ -187,13 +217,21 @@ class Core:
         self._over += [labelled.asked for labelled in news]
 
     def tidy(self) -> None:
-        """Forget the rows of requests that are over, since their labels are in.
+        """Forget what no later question needs, of requests that are over: their labels are in.
 
         Not while some are being asked: what is handed in late is over as soon as it has fired.
         """
         for asked in self._over:
-            self.requests.forget(asked)
+            self.requests.close(asked)
+            self.labels.forget(asked)
         self._over = []
+        self.requests.tidy()
+        self.serving.tidy(self.clock.at)
+        trained = self.loop.state.trained_at
+        if not self._after_labels:
+            self.labels.settle(self.clock.at)
+        elif trained is not None:
+            self.labels.settle(trained)
 
     def answer(self, asked: Sequence[Asked]) -> list[Reply]:
         """Answer requests by the model in service, through the loop."""

@@ -170,7 +170,7 @@ class Front:
             found = self.core.ask(keys, at)
             known = [one for one in found if one is not None]
             if len(known) < len(found):
-                job.fail(_unknown(self.core, keys[found.index(None)]))
+                job.fail(unknown(self.core, keys[found.index(None)]))
                 continue
             asked += known
             kept.append((job, len(known)))
@@ -452,8 +452,15 @@ def _in_place(error: AsofError, position: int, of: int) -> AsofError:
     )
 
 
-def _unknown(core: Core, key: Values) -> RequestRefused:
+def unknown(core: Core, key: Values) -> RequestRefused:
+    """Why a key alone cannot be asked about: its row never came, or is not held any more."""
     named = ", ".join(f"{n}={v!r}" for n, v in zip(core.asked.keys, key, strict=False))
+    if core.requests.has_fired(key):
+        return RequestRefused(
+            f"The row of {core.asked.name} with {named} is not held any more.",
+            found="its label has long been known: the request is over",
+            mend="Send the whole row with the request to ask about it again.",
+        )
     return RequestRefused(
         f"No row of {core.asked.name} with {named} is known.",
         mend=f"Send the whole row with the request, or before it to /v1/events/{core.asked.name}.",

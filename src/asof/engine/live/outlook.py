@@ -10,6 +10,7 @@ import numpy as np
 
 from asof.compute.metric import metric
 from asof.compute.online.labels import Labelled
+from asof.compute.online.requests import Asked
 from asof.declare.system import System
 from asof.engine.live.serving import Reply
 from asof.errors import MetricUndefined
@@ -23,15 +24,22 @@ class Outlook:
 
     def __init__(self, system: System[Any]) -> None:
         self._metric = metric(system.measured)
-        self._given: dict[str, float] = {}
+        self._given: dict[str, float | None] = {}
         self._scored: deque[tuple[float, float]] = deque(maxlen=_LAST)
         self.labelled = 0
         self.never_came = 0
 
+    def expect(self, asked: Asked) -> None:
+        """A label is waited for."""
+        self._given.setdefault(asked.name)
+
     def answered(self, replies: Sequence[Reply]) -> None:
-        """Remember answers until their labels are known."""
+        """Remember answers until their labels are known; what is asked after that is not scored."""
+        given = self._given
         for reply in replies:
-            self._given.setdefault(reply.asked.name, reply.prediction)
+            name = reply.asked.name
+            if name in given and given[name] is None:
+                given[name] = reply.prediction
 
     def told(self, news: Iterable[Labelled]) -> None:
         """Score the answers whose labels are known now."""

@@ -59,6 +59,7 @@ class LiveServing:
 
     def __init__(self, system: System[Any], tables: Mapping[str, Table[Any]]) -> None:
         asked, ticks = system.asked, isinstance(system.requests, Ticks)
+        self._ticks = ticks
         self.features = OnlineFeatures(system.features.columns, tables, asked.name, ticks=ticks)
         self._serving: Serving = system.serving
         self._asked = asked.name
@@ -96,6 +97,13 @@ class LiveServing:
         last = self.as_of(model.since) if isinstance(self._serving, BatchPredictions) else None
         over = [i for i, one in enumerate(self._models) if last is None or one.since <= last]
         self._models = self._models[over[-1] :] if over else self._models
+        self._vectors = {one.name: self._vectors[one.name] for one in self._models}
+
+    def tidy(self, moment: int) -> None:
+        """Forget the candidates of which no run from a moment on predicts anything."""
+        if isinstance(self._serving, BatchPredictions) and not self._ticks:
+            run = self.as_of(moment)
+            self._candidates.thin(lambda row: int(self._planned(row)[0]) >= run)
 
     @property
     def models(self) -> Sequence[Served]:

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Values
 from asof.engine.clock import StreamStamps
-from asof.engine.live.front import Front, Job
-from asof.errors import AsofError, RequestRefused, UsageError
+from asof.engine.live.front import Front, Job, unknown
+from asof.errors import AsofError, UsageError
 
 
 class Stream:
@@ -129,9 +129,4 @@ class Stream:
             self._reply(again)
         for key in [key for key in self._held if core.requests.table.row(key) is None]:
             for job, _ in self._held.pop(key):
-                job.fail(
-                    RequestRefused(
-                        f"No row of {core.asked.name} with the key {key} is known by the tick.",
-                        mend="Send its row before the tick at which it is asked.",
-                    )
-                )
+                job.fail(unknown(core, key))

@@ -84,6 +84,7 @@ def test_rows_brought_near_each_other_answer_alike(world: World, size: int):
     whole = bits(*answered(world))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_, "BLOCK", size)
+        patch.setattr(near_, "PART", size)
         assert bits(*answered(world)) == whole
 
 

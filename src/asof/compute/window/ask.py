@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
-import numpy.typing as npt
 
 from asof.compute.window.batch import Bench, Source, answer_groups
 from asof.compute.window.contract import (
     NULL,
     Answers,
-    Codes,
     Moments,
     Questions,
     Recount,
@@ -19,15 +15,13 @@ from asof.compute.window.contract import (
     Span,
     Wanted,
 )
-from asof.compute.window.grouping import count_groups, in_order, one_lag, place_groups
-from asof.compute.window.near import bring_near, origins
+from asof.compute.window.grouping import count_groups, in_order, one_lag
+from asof.compute.window.near import UNTURNED, grouped, in_parts, sealed
 from asof.compute.window.prefix import new_prefix
 from asof.compute.window.shape import check_wanted, new_state, of_span, plan_columns
 from asof.errors import UsageError
 
-T = TypeVar("T", bound=np.generic)
 NOTHING: Moments = np.empty(0, dtype=np.int64)
-UNTURNED: Codes = np.empty(0, dtype=np.int32)
 MOST_ROWS = 2**31 - 1
 
 
@@ -49,8 +43,8 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     ([1.0, 3.0, 0.0], [True, True, False])
     """
     _check(rows, questions, spans, wanted)
-    group, at = _sealed(questions.group), _sealed(questions.at)
-    row_group = _sealed(rows.group)
+    group, at = sealed(questions.group), sealed(questions.at)
+    row_group = sealed(rows.group)
     asked = np.zeros(max(0, int(group.max(initial=-1))) + 1, dtype=np.int64)
     sizes = np.zeros_like(asked)
     count_groups(group, asked)
@@ -59,7 +53,9 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     turn = UNTURNED
     if not in_order(at):
         turn = np.argsort(at, kind="stable").astype(np.int32)
-    question_order, question_starts = _grouped(group, turn, asked, asked > 0)
+    question_starts = _starts(asked)
+    order = np.empty(int(question_starts[-1]), dtype=np.int32)
+    order = grouped(group, turn, question_starts, asked > 0, order)
 
     plan, slots = plan_columns(wanted)
     edges = 2 if wanted.edges else 0
@@ -71,35 +67,28 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     distinct = int(np.minimum(widths, longest).sum())
     state = new_state(plan, spans, longest, len(rows.codes), distinct)
     source = Source(
-        _sealed(rows.event_time),
-        _sealed(_known(rows)),
-        _sealed(NOTHING if rows.known_until is None else rows.known_until),
-        _sealed(rows.values),
-        _sealed(rows.codes),
-        _sealed(NOTHING if questions.own is None or rows.key is None else rows.key),
+        sealed(rows.event_time),
+        sealed(_known(rows)),
+        sealed(NOTHING if rows.known_until is None else rows.known_until),
+        sealed(rows.values),
+        sealed(rows.codes),
+        sealed(NOTHING if questions.own is None or rows.key is None else rows.key),
     )
-    source, row_order, row_starts, places = _prepared(source, row_group, sizes, asked > 0)
-    answer_groups(
-        source,
-        row_order,
-        row_starts,
-        question_starts,
-        _sealed(at[question_order]),
-        _sealed(NOTHING if questions.own is None else questions.own[question_order]),
-        state,
-        _new_bench(longest, widths),
-        new_prefix(plan, longest),
-        counts,
-        floats,
-    )
-    if places is not None and edges:
-        found = counts[:, -edges:, : len(question_order)]
-        found[:] = np.where(found < 0, NULL, origins(places, len(row_order))[found])
+    at, own = sealed(at[order]), sealed(NOTHING if questions.own is None else questions.own[order])
+    bench, prefix = _new_bench(longest, widths), new_prefix(plan, longest)
+    for part in in_parts(source, row_group, _starts(sizes), asked > 0, origins=wanted.edges):
+        asking = question_starts[part.first : part.last + 1]
+        answer_groups(
+            part.source, part.order, part.starts, asking,
+            at, own, state, bench, prefix, counts, floats,
+        )  # fmt: skip
+        if part.origins is not None:
+            found = counts[:, -edges:, asking[0] : asking[-1]]
+            found[:] = np.where(found < 0, NULL, part.origins[found])
     return Answers(
         matched=group >= 0,
         spans=tuple(
-            of_span(counts[i], floats[i], question_order, wanted, len(rows.codes))
-            for i in range(len(spans))
+            of_span(counts[i], floats[i], order, wanted, len(rows.codes)) for i in range(len(spans))
         ),
         recount=Recount(*(int(count) for count in state.recount)),
     )
@@ -107,17 +96,12 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
 
 def _known(rows: Rows) -> Moments:
     """When rows become known; where all have one lag, that alone (see `batch.Source`)."""
-    event_time, known_from = _sealed(rows.event_time), _sealed(rows.known_from)
+    if rows.known_from is rows.event_time:
+        return np.zeros(1, dtype=np.int64)
+    event_time, known_from = sealed(rows.event_time), sealed(rows.known_from)
     if len(known_from) > 0 and one_lag(event_time, known_from):
         return known_from[:1] - event_time[:1]
     return known_from
-
-
-def _sealed(array: npt.NDArray[T]) -> npt.NDArray[T]:
-    """The same numbers, in C order and not to be written to (as they often are from Arrow)."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 def _check(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wanted) -> None:
@@ -128,7 +112,7 @@ def _check(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wa
     lengths |= {len(ends) for ends in (rows.known_until, rows.key) if ends is not None}
     if len(lengths) > 1:
         raise UsageError("The columns of the rows differ in length.", found=f"{sorted(lengths)}")
-    if not in_order(_sealed(rows.event_time)):
+    if not in_order(sealed(rows.event_time)):
         raise UsageError("The rows do not stand in rank order.", mend="Use rank.rank_order.")
     asked = {len(questions.group), len(questions.at)}
     if len(asked | ({len(questions.own)} if questions.own is not None else asked)) > 1:
@@ -141,29 +125,6 @@ def _check(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wa
             found=f"{len(rows.group):,} rows",
             mend=f"Divide them by key; at most {MOST_ROWS:,} go together.",
         )
-
-
-def _grouped(
-    group: Codes, turn: Codes, sizes: Moments, kept: npt.NDArray[np.bool_]
-) -> tuple[Codes, Moments]:
-    """The numbers of what is kept, group by group, and where each group begins (and the end)."""
-    starts = _starts(sizes)
-    order = np.empty(int(starts[-1]), dtype=np.int32)
-    place_groups(group, turn, np.where(kept, starts[:-1], -1), order)
-    return order, starts
-
-
-def _prepared(
-    source: Source, group: Codes, sizes: Moments, kept: npt.NDArray[np.bool_]
-) -> tuple[Source, Codes, Moments, Codes | None]:
-    """The rows, their numbers group by group, where each group begins, and where rows were moved.
-
-    Long tables are rearranged first, so that the rows of a group are near each other.
-    """
-    near = bring_near(source, group, _starts(sizes), kept)
-    if near is None:
-        return source, *_grouped(group, UNTURNED, sizes, kept), None
-    return near.source, *_grouped(near.group, UNTURNED, sizes, kept), near.places
 
 
 def _starts(sizes: Moments) -> Moments:

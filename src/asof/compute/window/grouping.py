@@ -28,36 +28,6 @@ def place_groups(group: Codes, turn: Codes, cursor: Moments, order: Codes) -> No
             cursor[code] += 1
 
 
-@compiled(VOID, READ_I4S, READ_I4S, I8S, I4S)
-def place_near(group: Codes, block: Codes, cursor: Moments, places: Codes) -> None:
-    """Write for each row the next free place of its group's block; -1 for a group without one.
-
-    `cursor` is where each block goes on.
-    """
-    for i in range(group.shape[0]):
-        code = group[i]
-        places[i] = -1
-        if 0 <= code < block.shape[0] and block[code] >= 0:
-            places[i] = cursor[block[code]]
-            cursor[block[code]] += 1
-
-
-@compiled(VOID, READ_I4S, READ_I4S, I4S)
-def move(places: Codes, column: Codes, moved: Codes) -> None:
-    """Write each value to its place, if it has one."""
-    for i in range(column.shape[0]):
-        if places[i] >= 0:
-            moved[places[i]] = column[i]
-
-
-@compiled(VOID, READ_I4S, READ_I8S, I8S)
-def move_long(places: Codes, column: Moments, moved: Moments) -> None:
-    """The same for 64 bits."""
-    for i in range(column.shape[0]):
-        if places[i] >= 0:
-            moved[places[i]] = column[i]
-
-
 @compiled(VOID, READ_I8S, I8, I4S, I4S)
 def look_up(values: Moments, low: int, table: Codes, found: Codes) -> None:
     """Write `table[value - low]` for each value, -1 for one that lies beyond the table."""

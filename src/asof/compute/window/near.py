@@ -3,82 +3,164 @@
 The rows of a group lie all over a long table, and fetching each from afar would cost more than all
 that is computed from it. So the table is first divided into blocks, each with the rows of some
 groups in the order in which they stood, small enough for the cache together with what is made of
-it. A pass over a column then writes to as many stretches as there are blocks, which runs at the
+it. A pass over the table then writes to as many stretches as there are blocks, which runs at the
 speed of memory (the partitioning of radix joins: S. Manegold, P. Boncz, M. Kersten, "Optimizing
 main-memory join on modern hardware", IEEE TKDE 14(4), 2002).
+
+A long table is divided a part at a time into one room for all parts: the copy is a quarter of it.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from asof.compute.window.batch import Source
+from asof.compute.window.batch import SOURCE, Source
 from asof.compute.window.contract import Codes, Moments
-from asof.compute.window.grouping import move, move_long, place_near
+from asof.compute.window.grouping import place_groups
+from asof.compute.window.jit import (
+    F8SS,
+    I4S,
+    I4SS,
+    I8,
+    I8S,
+    READ_I4S,
+    VOID,
+    compiled,
+    named,
+)
+
+T = TypeVar("T", bound=np.generic)
+UNTURNED: Codes = np.empty(0, dtype=np.int32)
 
 BLOCK = 1 << 15
 """Rows in a block, and more where one group has more."""
+PARTS = 4
+"""Into so many parts a long table is divided: each costs one more look at every row's group."""
+PART = 1 << 20
+"""Rows in a part, unless that made more parts than these."""
+
+ROOM = named((I8S, I8S, I8S, F8SS, I4SS, I8S), Source)
 
 
-class Near(NamedTuple):
-    """The rows of the groups that are asked about, block by block."""
+class Part(NamedTuple):
+    """The rows of some groups that follow one another."""
 
+    first: int
+    last: int
+    """The groups: from the first up to before the last."""
     source: Source
-    group: Codes
-    places: Codes
-    """int32[n], where each row went; -1 for those of other groups."""
+    order: Codes
+    """int32, the numbers of the rows in `source`, group by group."""
+    starts: Moments
+    """Where each group begins in `order`, and the end."""
+    origins: Codes | None
+    """int32, which row each in `source` was, if asked for; None where each is where it was."""
 
 
-def origins(places: Codes, many: int) -> Codes:
-    """int32[many], which row each of the moved ones was."""
-    return _moved(np.arange(len(places), dtype=np.int32), places, many)
+def grouped(
+    group: Codes, turn: Codes, starts: Moments, kept: npt.NDArray[np.bool_], order: Codes
+) -> Codes:
+    """The numbers of what is kept (or, if given, in the order `turn`), written group by group.
+
+    starts: where each group begins in `order`, and the end.
+    """
+    place_groups(group, turn, np.where(kept, starts[:-1], -1), order)
+    return order
 
 
-def bring_near(
-    source: Source, group: Codes, starts: Moments, asked: npt.NDArray[np.bool_]
-) -> Near | None:
-    """Divide rows into blocks; None where all that are asked about fit into one.
+def in_parts(
+    source: Source, group: Codes, starts: Moments, asked: npt.NDArray[np.bool_], *, origins: bool
+) -> Iterator[Part]:
+    """The rows of the groups that are asked about, some groups at a time.
 
     group: int32[n]; starts: where each group begins among the rows asked about, and the end;
-    asked: for each group whether it is.
+    asked: for each group whether it is. A part is gone when the next one is taken.
     """
     many = int(starts[-1])
     if many <= BLOCK:
-        return None
-    blocks = starts[:-1] // BLOCK
-    cursor = np.full(int(blocks[-1]) + 1, many, dtype=np.int64)
-    np.minimum.at(cursor, blocks[asked], starts[:-1][asked])
-    places = np.empty(len(group), dtype=np.int32)
-    place_near(group, np.where(asked, blocks, -1).astype(np.int32), cursor, places)
-    moved = Source(*(_each_moved(column, places, many) for column in source))
-    return Near(moved, _moved(group, places, many), places)
+        order = grouped(group, UNTURNED, starts, asked, np.empty(many, dtype=np.int32))
+        yield Part(0, len(asked), source, order, starts, None)
+        return
+    bounds = _bounds(starts)
+    size = max(int(np.diff(starts[bounds]).max()), 2)  # one moment alone would be a lag
+    columns: list[npt.NDArray[Any]] = list(source)
+    rooms = [_room_for(column, len(group), size) for column in columns]
+    room = Source(*rooms)
+    moved = Source(*(sealed(r if r.shape[-1] else c) for c, r in zip(columns, rooms, strict=True)))
+    told = np.empty(size, dtype=np.int32)
+    order = np.empty(size, dtype=np.int32)
+    places = np.empty(size if origins else 0, dtype=np.int32)
+    for first, last in pairwise(bounds.tolist()):
+        here = starts[first : last + 1] - starts[first]
+        blocks = here[:-1] // BLOCK
+        cursor = here[np.searchsorted(blocks, np.arange(blocks[-1] + 1))]
+        kept = asked[first:last]
+        block = np.where(kept, blocks, -1).astype(np.int32)
+        _bring(source, group, first, block, cursor, room, told, places)
+        length = int(here[-1])
+        turned = grouped(told[:length], UNTURNED, here, kept, order[:length])
+        yield Part(first, last, moved, turned, here, places if origins else None)
 
 
-def _each_moved(columns: npt.NDArray[Any], places: Codes, many: int) -> npt.NDArray[Any]:
-    """The columns of a source, moved if they have a value for each row."""
-    if columns.shape[-1] != len(places):
-        return columns
-    if columns.ndim == 1:
-        return _moved(columns, places, many)
-    found = np.empty((len(columns), many), dtype=columns.dtype)
-    for to, column in zip(found, columns, strict=True):
-        _move(column, places, to)
-    found.flags.writeable = False
-    return found
+def _bounds(starts: Moments) -> npt.NDArray[np.int64]:
+    """Where parts of about the same number of rows begin and end."""
+    many = int(starts[-1])
+    parts = min(PARTS, -(-many // PART))
+    bounds = np.searchsorted(starts, np.arange(parts) * many // parts)
+    return np.unique(np.append(bounds, len(starts) - 1))
 
 
-def _moved(column: npt.NDArray[Any], places: Codes, many: int) -> npt.NDArray[Any]:
-    found = np.empty(many, dtype=column.dtype)
-    _move(column, places, found)
-    found.flags.writeable = False
-    return found
+def _room_for(column: npt.NDArray[Any], rows: int, size: int) -> npt.NDArray[Any]:
+    """Room for some values of a column; none if it has not one for each row."""
+    size = size if column.shape[-1] == rows else 0
+    return np.empty((*column.shape[:-1], size), dtype=column.dtype)
 
 
-def _move(column: npt.NDArray[Any], places: Codes, to: npt.NDArray[Any]) -> None:
-    if column.dtype.itemsize == 4:
-        move(places, column, to)
-    else:
-        move_long(places, column.view(np.int64), to.view(np.int64))
+def sealed(array: npt.NDArray[T]) -> npt.NDArray[T]:
+    """The same numbers, in C order and not to be written to (as they often are from Arrow)."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+@compiled(VOID, SOURCE, READ_I4S, I8, I4S, I8S, ROOM, I4S, I4S)
+def _bring(
+    source: Source,
+    group: Codes,
+    first: int,
+    block: Codes,
+    cursor: Moments,
+    room: Source,
+    told: Codes,
+    places: Codes,
+) -> None:
+    """Write the rows of the groups from `first` on that have a block to its next free place.
+
+    block: int32, for each such group its block or -1; cursor: where each block goes on; told: the
+    group of each row written, counted from `first`; places: which row it was, if there is room.
+    """
+    for i in range(group.shape[0]):
+        code = group[i] - first
+        if code < 0 or code >= block.shape[0] or block[code] < 0:
+            continue
+        to = cursor[block[code]]
+        cursor[block[code]] = to + 1
+        told[to] = code
+        room.event_time[to] = source.event_time[i]
+        if room.known_from.shape[0] > 0:
+            room.known_from[to] = source.known_from[i]
+        if room.known_until.shape[0] > 0:
+            room.known_until[to] = source.known_until[i]
+        for column in range(room.values.shape[0]):
+            room.values[column, to] = source.values[column, i]
+        for column in range(room.codes.shape[0]):
+            room.codes[column, to] = source.codes[column, i]
+        if room.key.shape[0] > 0:
+            room.key[to] = source.key[i]
+        if places.shape[0] > 0:
+            places[to] = i

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,9 @@ class Versions:
     """The versions of a table's rows that are not withdrawals, by event time and availability.
 
     A version is visible as of T when `known_from < T <= known_until`. `frame` holds the declared
-    columns; moments are microseconds since 1970-01-01 UTC. Rows of a reference table have event
-    time 0. `taken` is the place of each among the stored rows, in the order of their taking.
+    columns that were read; moments are microseconds since 1970-01-01 UTC. Rows of a reference
+    table have event time 0. `places` tells where each stood among the stored rows, which are in the
+    order of their taking; None where they stand as they stood.
     """
 
     table: Table[Any]
@@ -36,7 +37,12 @@ class Versions:
     event_time: Times
     known_from: Times
     known_until: Times
-    taken: NDArray[np.int32]
+    places: NDArray[np.int32] | None
+
+    @property
+    def taken(self) -> NDArray[np.int32]:
+        """The place of each among the stored rows, in the order of their taking."""
+        return np.arange(len(self), dtype=np.int32) if self.places is None else self.places
 
     def __len__(self) -> int:
         return len(self.known_from)
@@ -48,30 +54,33 @@ class Versions:
     def take(self, rows: NDArray[Any]) -> Versions:
         """Some of the versions: positions, or a mask."""
         frame = self.frame.filter(rows) if rows.dtype == np.bool_ else self.frame[rows]
+        event_time = self.event_time[rows]
+        at_once = self.known_from is self.event_time
         return Versions(
             self.table,
             frame,
-            self.event_time[rows],
-            self.known_from[rows],
+            event_time,
+            event_time if at_once else self.known_from[rows],
             _for_ever(frame.height) if never_ends(self.known_until) else self.known_until[rows],
             self.taken[rows],
         )
 
 
-def stored_columns(table: Table[Any]) -> list[str]:
-    """The columns of the stored rows that `versions` looks at."""
-    order = [RECORDED, POSITION] if table.keys else []
-    return [*(spec.name for spec in table.row.columns_), AVAILABLE, *order, WITHDRAWN]
+def stored_columns(table: Table[Any], columns: Collection[str] | None = None) -> list[str]:
+    """The columns of the stored rows that `versions` looks at; `columns`: of the declared ones."""
+    names = [spec.name for spec in table.row.columns_]
+    read = [name for name in names if columns is None or name in columns]
+    return [*read, AVAILABLE, *([RECORDED, POSITION] if table.keys else []), WITHDRAWN]
 
 
 def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     """The versions of a table from its rows as stored, with the columns that the house keeps.
 
     `stored` is in the order of taking: by (recorded, position), as the store gives it; its
-    `stored_columns` are enough.
+    `stored_columns` are enough, of rows without a key also without some of the declared ones.
     The version of a key is chosen over the whole table (LAW 2b), before any filter or window.
     """
-    columns = [spec.name for spec in table.row.columns_]
+    columns = [spec.name for spec in table.row.columns_ if spec.name in stored.columns]
     time = time_of(table.row)
     kept = {name: stored[name] for name in columns}  # `select` would copy what lies in pieces
     event_time = np.zeros(stored.height, dtype=np.int64)
@@ -85,8 +94,7 @@ def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     known_from = event_time if at_once else stored[AVAILABLE].to_numpy()
     frame = pl.DataFrame(kept)
     until = _until(table, stored, columns)
-    taken = np.arange(stored.height, dtype=np.int32)
-    found = Versions(table, frame, event_time, known_from, until, taken)
+    found = Versions(table, frame, event_time, known_from, until, None)
     if not never_ends(until) or stored[WITHDRAWN].any():
         found = found.take(~stored[WITHDRAWN].to_numpy() & (known_from <= until))
     order = rank_order(found.event_time, found.known_from)

@@ -6,69 +6,23 @@ over the whole source first (LAW 2b): of every key that has a row in a window al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from asof.compute.plan import Plan, Work
+from asof.compute.needed import Needed, needed
+from asof.compute.plan import Plan
 from asof.compute.table import Versions, versions
 from asof.compute.window.contract import NEVER
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 from asof.declare.rows import time_of
 from asof.declare.sources import Reference
 from asof.declare.tables import Table
-from asof.declare.windows import Age, Aggregate, Lookup, columns_in
 from asof.stores.store import Store
 
 _KEPT = (AVAILABLE, RECORDED, POSITION, WITHDRAWN)
-
-
-@dataclass
-class Needed:
-    """What features read of a table: columns, and the event times from the moment on (us)."""
-
-    table: Table[Any]
-    columns: set[str] = field(default_factory=set[str])
-    start: int | None = None
-    stop: int | None = None
-
-
-def needed(planned: Plan) -> dict[str, Needed]:
-    """What a plan reads, by table."""
-    found: dict[str, Needed] = {}
-    for work in planned.work:
-        table = work.joined.table
-        need = found.setdefault(table.name, Needed(table))
-        need.columns |= set(_columns(work))
-        for fact in work.facts.values():
-            if isinstance(fact, Lookup):
-                continue
-            span = fact.span
-            need.start = span.start if need.start is None else min(need.start, span.start)
-            need.stop = span.stop if need.stop is None else max(need.stop, span.stop)
-            ordered = isinstance(fact, Age) or fact.statistic.kind in _ORDERED
-            if ordered and not table.keys:  # equal moments are told apart by content (LAW 3b)
-                need.columns |= {spec.name for spec in table.row.columns_}
-    return found
-
-
-_ORDERED = ("latest", "first", "latest_known")
-
-
-def _columns(work: Work) -> Iterator[str]:
-    joined = work.joined
-    yield from joined.table.keys
-    yield from (own for own, _ in joined.pairs)
-    if joined.condition is not None:
-        yield from (column.name for column in columns_in(joined.condition))
-    for fact in work.facts.values():
-        of = fact.of if isinstance(fact, Lookup) else None
-        of = fact.statistic.of if isinstance(fact, Aggregate) else of
-        if of is not None:
-            yield from (column.name for column in columns_in(of))
 
 
 def tables_at(planned: Plan, store: Store, at: int, offset: int) -> Mapping[str, Versions]:
@@ -115,7 +69,7 @@ def versions_of(
     found = versions(table, stored)
     return Versions(
         table, found.frame.select(read), found.event_time, found.known_from, found.known_until,
-        found.taken,
+        found.places,
     )  # fmt: skip
 
 
@@ -150,4 +104,4 @@ def visible(found: Versions, at: int, need: Needed | None = None) -> Versions:
     seen = found.take(keep)
     ends = np.full(len(seen), NEVER, dtype=np.int64)
     return Versions(table=seen.table, frame=seen.frame, event_time=seen.event_time,
-                    known_from=seen.known_from, known_until=ends, taken=seen.taken)  # fmt: skip
+                    known_from=seen.known_from, known_until=ends, places=seen.places)  # fmt: skip

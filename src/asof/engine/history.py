@@ -6,7 +6,7 @@ of a request as of the moment that serving would use, training sets as of their 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from asof.compute.evaluate import evaluate
 from asof.compute.matrix import Matrix, matrix
+from asof.compute.needed import needed_columns
 from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
 from asof.compute.refresh import Refreshes
@@ -27,6 +28,7 @@ from asof.declare.kept import ALWAYS
 from asof.declare.policies import BatchFeatures, BatchPredictions, Online, Serving
 from asof.declare.sources import Ticks
 from asof.declare.system import System
+from asof.declare.tables import Table
 from asof.engine.clock import CpuMeter
 from asof.errors import DataRefused
 from asof.stores.store import Store
@@ -36,12 +38,22 @@ Mask = NDArray[np.bool_]
 Tables = Mapping[str, Versions]
 
 
-def read_tables(system: System[Any], store: Store, *, offset: int | None = None) -> Tables:
-    """The versions of every table of a system as of a journal offset (default: now)."""
-    return {
-        t.name: versions(t, store.rows(t, offset=offset, columns=stored_columns(t)))
-        for t in system.tables
-    }
+def read_tables(
+    system: System[Any], store: Store, *, offset: int | None = None, whole: bool = False
+) -> Tables:
+    """The versions of every table of a system as of a journal offset (default: now).
+
+    Their frames hold the columns that the system reads, or all of them (`whole`).
+    """
+    read = {} if whole else needed_columns(system)
+    return {t.name: _versions(t, store, offset, read.get(t.name)) for t in system.tables}
+
+
+def _versions(
+    table: Table[Any], store: Store, offset: int | None, columns: Collection[str] | None
+) -> Versions:
+    names = stored_columns(table, columns)
+    return versions(table, store.rows(table, offset=offset, columns=names))
 
 
 @dataclass(frozen=True)
@@ -206,10 +218,15 @@ def _when_asked(system: System[Any], table: Versions) -> str:
     return f"{rows}, the first of them asked {moment(first):%Y-%m-%d %H:%M} UTC"
 
 
-def history_of(system: System[Any], store: Store, *, offset: int | None = None) -> History:
-    """The history that a store holds, as of a journal offset (default: now)."""
+def history_of(
+    system: System[Any], store: Store, *, offset: int | None = None, whole: bool = False
+) -> History:
+    """The history that a store holds, as of a journal offset (default: now).
+
+    `whole`: with columns that the system does not read, for those who look at rows themselves.
+    """
     at = store.journal.head() if offset is None else offset
-    tables = read_tables(system, store, offset=at)
+    tables = read_tables(system, store, offset=at, whole=whole)
     return History(system, tables, until_of(system, store), served=first_asked(store, at))
 
 

@@ -24,6 +24,7 @@ from asof.stores.live import LiveJournal
 from asof.stores.loads import Load, Loads, NewLoad, SetAside
 from asof.stores.lock import writer
 from asof.stores.models import Models
+from asof.stores.pieces import in_one_piece
 from asof.stores.predictions import LAYOUT, TABLE
 from asof.stores.records import Records
 from asof.stores.sealing import Sealed, Sealing
@@ -206,12 +207,12 @@ class Store:
 
         Declared columns, then the kept ones (`declare/kept.py`); times are Int64 us UTC; all
         versions, withdrawals among them; those that are journalled and not in the table yet too.
-        `columns` names those wanted. What was superseded or came after `offset` is not in it
-        (LAW 2c); with `after`, only what was recorded after that offset is.
+        `columns` names those wanted, each then in one piece. What was superseded or came after
+        `offset` is not in it (LAW 2c); with `after`, only what was recorded after that offset is.
         """
         with in_words(f"read the rows of {table.name}", self.directory):
             lazy = self.scan(table, offset=offset, after=after)
-            return (lazy if columns is None else lazy.select(*columns)).collect()
+            return lazy.collect() if columns is None else in_one_piece(lazy.select(*columns))
 
     def scan(
         self,
@@ -237,8 +238,10 @@ class Store:
         unseen = [*self.loads.unseen(table.name, offset=asked), *without]
         parts: list[pl.LazyFrame] = []
         names = set[str]()
-        for name, part in self._parts(table, loads, after=after, upto=asked):
+        latest = 0
+        for name, part, last in self._parts(table, loads, after=after, upto=asked):
             names.add(name)
+            latest = max(latest, last)
             if name != layout.name:
                 of_it = [load for load in loads if load.layout == name]
                 parts.append(_as_laid_out(part, table, layout, of_it))
@@ -247,7 +250,7 @@ class Store:
         if not parts:
             return pl.LazyFrame(schema=layout.schema)
         whole = parts[0] if len(parts) == 1 else pl.concat(parts)
-        seen = whole.filter(pl.col(RECORDED) <= asked)
+        seen = whole.filter(pl.col(RECORDED) <= asked) if latest > asked else whole
         if after:
             seen = seen.filter(pl.col(RECORDED) > after)
         if unseen:
@@ -257,15 +260,15 @@ class Store:
 
     def _parts(
         self, table: Table[Any], loads: Sequence[Load], *, after: int, upto: int
-    ) -> Iterator[tuple[str, pl.LazyFrame]]:
-        """Rows by layout: of the tables, and of the journal after them (LAW 8a)."""
+    ) -> Iterator[tuple[str, pl.LazyFrame, int]]:
+        """Rows by layout, of the tables and of the journal after them (LAW 8a); the last offset."""
         needed = dict.fromkeys(load.layout for load in loads if load.stored)
         live = {known.layout.name: known for known in self._layouts.all(table.name)}
         for name in dict.fromkeys([*needed, *live]):
             if name in live:
-                parts = self._live_parts(live[name], after=after, upto=upto)
+                parts, last = self._live_parts(live[name], after=after, upto=upto)
             else:
-                stored = self._tables.scan(table.name, name)
+                stored, last = self._tables.look(table.name, name)
                 parts = [] if stored is None else [stored]
             if not parts and name in needed:
                 raise StoreError(
@@ -273,10 +276,10 @@ class Store:
                     found=f"no Delta table in {self.directory / 'tables' / table.name / name}",
                     mend="Restore it from a backup, or ingest into a new store.",
                 )
-            yield from ((name, part) for part in parts)
+            yield from ((name, part, last) for part in parts)
 
-    def _live_parts(self, known: Known, *, after: int, upto: int) -> list[pl.LazyFrame]:
-        """What a table holds of one layout, and what the journal holds after it.
+    def _live_parts(self, known: Known, *, after: int, upto: int) -> tuple[list[pl.LazyFrame], int]:
+        """What a table holds of one layout, what the journal holds after it, and the last offset.
 
         The journal is read first: what is sealed meanwhile is then in both, and taken once.
         """
@@ -288,7 +291,9 @@ class Store:
         fresh = [frame.lazy() for _, frame in read]
         stored, last = self._tables.look(source, name)
         parts = [] if stored is None else [stored]
-        return [*parts, pl.concat(fresh).filter(pl.col(RECORDED) > last)] if fresh else parts
+        if fresh:
+            parts.append(pl.concat(fresh).filter(pl.col(RECORDED) > last))
+        return parts, max(last, upto) if fresh else last
 
     def predictions(self, *, offset: int | None = None, after: int = 0) -> pl.DataFrame:
         """What was predicted, as of a journal offset (default: now), in the order of recording.
@@ -303,7 +308,7 @@ class Store:
             frames = [
                 part.filter(pl.col(RECORDED) <= upto, pl.col(RECORDED) > after).collect()
                 for known in self._layouts.all(TABLE)
-                for part in self._live_parts(known, after=after, upto=upto)
+                for part in self._live_parts(known, after=after, upto=upto)[0]
             ]
         return pl.concat(frames) if frames else pl.DataFrame(schema=LAYOUT.schema)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from asof.declare.kept import AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WITHDRAWN
 from asof.declare.rows import Row
 from asof.stores.faults import in_words
+from asof.stores.footers import Files, footer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,6 +115,7 @@ class Tables:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._opened: dict[Path, DeltaTable] = {}
+        self._files = Files()
 
     def append(self, source: str, layout: Layout, frame: pl.DataFrame, *, offset: int) -> None:
         """Add the rows of one load in one atomic, durable commit.
@@ -129,7 +131,9 @@ class Tables:
         with in_words(f"store rows of {source}", place):
             table = self._open_or_create(place, layout)
             try:
-                frame.select(*layout.types).write_parquet(file, row_group_size=262_144)
+                frame.select(*layout.types).write_parquet(
+                    file, row_group_size=262_144, metadata=footer(frame, layout.declared)
+                )
                 _sync(file)
                 stat = file.stat()
                 added = AddAction(
@@ -176,21 +180,18 @@ class Tables:
         with in_words(f"clean the table of {source}", place):
             (place / _file_name(offset)).unlink(missing_ok=True)
 
-    def scan(self, source: str, layout: str) -> pl.LazyFrame | None:
-        """All rows of a table in the order of (recorded, position), lazily; None without one."""
-        return self.look(source, layout)[0]
-
     def look(self, source: str, layout: str) -> tuple[pl.LazyFrame | None, int]:
-        """The same, and the last journal offset that the table contains (0 without one)."""
-        import polars as pl
+        """All rows of a table in the order of (recorded, position), lazily; None without one.
 
+        And the last journal offset that the table contains (0 without one).
+        """
         table = self._open(self._directory / source / layout)
         if table is None:
             return None, 0
         # One file a commit, named by its offset and written by position: file order is the order.
         files = sorted(table.file_uris())
         last = table.transaction_version(_APPLICATION) or 0
-        return pl.scan_parquet(files) if files else None, last
+        return self._files.scan(files) if files else None, last
 
     def _open_or_create(self, place: Path, layout: Layout) -> DeltaTable:
         from deltalake import DeltaTable

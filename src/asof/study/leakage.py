@@ -175,7 +175,7 @@ def leakage(system: System[Any], store: Store) -> Leakage:
     Raises:
         DataRefused: nothing is asked of the system, or nothing is known of its labels.
     """
-    looked = _Looked(history_of(system, store), store)
+    looked = _Looked(history_of(system, store, whole=True), store)
     found = [finding for sign in _SIGNS for finding in sign(looked)]
     order = sorted(found, key=lambda finding: not finding.sure)  # else in the order of the signs
     return Leakage(len(looked.rows), tuple(order), tuple(looked.unjudged()))

@@ -1,0 +1,84 @@
+"""Which columns of its tables a declaration reads, so that the others need not be read at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asof.compute.plan import Plan, Work, plan
+from asof.declare.policies import Persistence
+from asof.declare.rows import time_of
+from asof.declare.system import System
+from asof.declare.tables import Table
+from asof.declare.windows import Age, Aggregate, Lookup, columns_in
+
+_ORDERED = ("latest", "first", "latest_known")
+
+
+@dataclass
+class Needed:
+    """What facts read of a table: columns, and the event times from the moment on (us)."""
+
+    table: Table[Any]
+    columns: set[str] = field(default_factory=set[str])
+    start: int | None = None
+    stop: int | None = None
+
+
+def needed(planned: Plan) -> dict[str, Needed]:
+    """What a plan reads, by table."""
+    found: dict[str, Needed] = {}
+    for work in planned.work:
+        table = work.joined.table
+        need = found.setdefault(table.name, Needed(table))
+        need.columns |= set(_columns(work))
+        for fact in work.facts.values():
+            if isinstance(fact, Lookup):
+                continue
+            span = fact.span
+            need.start = span.start if need.start is None else min(need.start, span.start)
+            need.stop = span.stop if need.stop is None else max(need.stop, span.stop)
+            ordered = isinstance(fact, Age) or fact.statistic.kind in _ORDERED
+            if ordered and not table.keys:  # equal moments are told apart by content (LAW 3b)
+                need.columns |= _all(table)
+    return found
+
+
+def needed_columns(system: System[Any]) -> Mapping[str, frozenset[str]]:
+    """What features, labels, requests and yardsticks of a system read, by table: declared columns.
+
+    Rows without a key are read in part: what their windows, joins and conditions name, and their
+    time. Of a table with a key, versions are compared in all that they say (LAW 2b), and of the
+    asked rows everything is theirs to tell.
+    """
+    facts = list(system.features.columns)
+    if system.label.span is not None:
+        facts.append(("label", system.label.value))
+    read = needed(plan(facts))
+    whole = {system.asked.name}
+    whole |= {each.joined.table.name for each in system.baselines if isinstance(each, Persistence)}
+    found: dict[str, frozenset[str]] = {}
+    for table in system.tables:
+        if table.name in whole or table.keys or table.name not in read:
+            found[table.name] = frozenset(_all(table))
+        else:
+            found[table.name] = frozenset({*read[table.name].columns, str(time_of(table.row))})
+    return found
+
+
+def _all(table: Table[Any]) -> set[str]:
+    return {spec.name for spec in table.row.columns_}
+
+
+def _columns(work: Work) -> Iterator[str]:
+    joined = work.joined
+    yield from joined.table.keys
+    yield from (own for own, _ in joined.pairs)
+    if joined.condition is not None:
+        yield from (column.name for column in columns_in(joined.condition))
+    for fact in work.facts.values():
+        of = fact.of if isinstance(fact, Lookup) else None
+        of = fact.statistic.of if isinstance(fact, Aggregate) else of
+        if of is not None:
+            yield from (column.name for column in columns_in(of))

@@ -1,0 +1,81 @@
+"""What the footer of a Parquet file tells of its rows, so that less of it has to be read.
+
+Where rows are known a fixed time after a moment that they tell (at once, mostly), availability says
+nothing that the moment does not. A file in which that is so of every row says it in its footer, and
+its column of availability is made from the other one instead of being read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from asof.declare.kept import AVAILABLE
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_NAME = "asof.available"
+
+
+class Lag(NamedTuple):
+    """Every row of a file is available so many microseconds after its `moment`."""
+
+    moment: str
+    micros: int
+
+
+def footer(frame: pl.DataFrame, declared: Mapping[str, type]) -> dict[str, str]:
+    """What a file of these rows says of them; `declared` are the types of its declared columns."""
+    found = _lag(frame, [name for name, kind in declared.items() if kind is datetime])
+    return {} if found is None else {_NAME: json.dumps(found)}
+
+
+def _lag(frame: pl.DataFrame, moments: Sequence[str]) -> Lag | None:
+    available = frame[AVAILABLE]
+    for name in moments if frame.height and not available.null_count() else ():
+        moment = frame[name]
+        if not moment.null_count():
+            lag = int(available[0]) - int(moment[0])
+            if (available - moment == lag).all():
+                return Lag(name, lag)
+    return None
+
+
+class Files:
+    """Parquet files that never change, and what their footers said when they were first looked at.
+
+    `scan` gives their rows in the order of the files.
+    """
+
+    def __init__(self) -> None:
+        self._lags: dict[str, Lag | None] = {}
+
+    def scan(self, files: Sequence[str]) -> pl.LazyFrame:
+        """All rows lazily; there is at least one file."""
+        import polars as pl
+
+        parts = [_made(list(some), lag) for lag, some in groupby(files, self._lag_of)]
+        return parts[0] if len(parts) == 1 else pl.concat(parts)
+
+    def _lag_of(self, file: str) -> Lag | None:
+        import polars as pl
+
+        if file not in self._lags:
+            told = pl.read_parquet_metadata(file).get(_NAME)
+            self._lags[file] = None if told is None else Lag(*json.loads(told))
+        return self._lags[file]
+
+
+def _made(files: list[str], lag: Lag | None) -> pl.LazyFrame:
+    """The rows of files that say the same."""
+    import polars as pl
+
+    rows = pl.scan_parquet(files)
+    if lag is None:
+        return rows
+    moment = pl.col(lag.moment) + lag.micros if lag.micros else pl.col(lag.moment)
+    return rows.with_columns(moment.alias(AVAILABLE))

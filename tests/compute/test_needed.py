@@ -84,7 +84,5 @@ def test_rows_with_a_key_are_read_whole_for_versions_are_compared_in_all_they_sa
 
 def test_a_yardstick_reads_too():
     yardstick = asof.persistence(theirs, Order.tip)
-    found = read(
-        asof.features(Visit, n=theirs.last(asof.days(1)).count()), baselines=(yardstick,)
-    )
+    found = read(asof.features(Visit, n=theirs.last(asof.days(1)).count()), baselines=(yardstick,))
     assert found["order"] == EVERYTHING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -67,10 +66,11 @@ def system(features: asof.Features[Visit]) -> asof.System[Visit]:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Orders by whole minutes, so that many have the same moment."""
     place: Path = tmp_path_factory.mktemp("meals")
-    random, began = np.random.default_rng(3), datetime(2024, 5, 1)
+    random = np.random.default_rng(3)
 
-    def moments(many: int) -> list[datetime]:
-        return [began + timedelta(minutes=int(m)) for m in np.sort(random.integers(0, 4000, many))]
+    def moments(many: int) -> pl.Series:
+        minutes = np.sort(random.integers(0, 4000, many))
+        return pl.Series(minutes * 60_000_000).cast(pl.Datetime("us"))
 
     pl.DataFrame(
         {

@@ -19,7 +19,7 @@ def frame(*lags: int | None) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "sensor": moments,
-            "begun": [None, *moments[1:]],
+            "begun": [m if m > 10 else None for m in moments],
             "ended": moments,
             AVAILABLE: [
                 None if lag is None else m + lag for m, lag in zip(moments, lags, strict=True)

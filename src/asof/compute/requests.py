@@ -69,10 +69,10 @@ def requests(
 def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Requests:
     at = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
     fired = np.maximum(at, table.known_from)
+    if never_ends(table.known_until):  # one version a key
+        return _in_order(table, np.flatnonzero((fired >= start) & (fired < stop)), at, fired)
     # A version fires as it is taken or when its time comes, unless another has replaced it before.
     asked = np.flatnonzero((fired <= table.known_until) & (fired < stop))
-    if never_ends(table.known_until):  # one version a key
-        return _in_order(table, asked[fired[asked] >= start], at, fired)
     frame = table.frame[asked].with_columns(
         pl.Series("at_", at[asked]),
         pl.Series("fired_", fired[asked]),
@@ -99,11 +99,14 @@ def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Reque
 def _in_order(table: Versions, rows: NDArray[np.int64], at: Times, fired: Times) -> Requests:
     """Requests of some rows, each of a key of its own."""
     keys = table.table.keys
-    if (np.diff(fired[rows]) <= 0).any():
-        told = table.frame[rows].select(*keys, fired_=pl.lit(pl.Series(fired[rows])))
-        rows = rows[told.select(pl.arg_sort_by("fired_", *keys)).to_series().to_numpy()]
-    frame = table.frame[rows]
-    return Requests(frame, keys, at[rows], fired[rows], _moments(table))
+    frame = table.frame
+    if len(rows) < len(at):
+        frame, at, fired = frame[rows], at[rows], fired[rows]
+    if (fired[1:] <= fired[:-1]).any():
+        told = frame.select(*keys, fired_=pl.lit(pl.Series(fired)))
+        order = told.select(pl.arg_sort_by("fired_", *keys)).to_series().to_numpy()
+        frame, at, fired = frame[order], at[order], fired[order]
+    return Requests(frame, keys, at, fired, _moments(table))
 
 
 def _as_served(found: Requests, served: Served, start: int, stop: int) -> Requests:

@@ -70,14 +70,15 @@ def stored_columns(table: Table[Any], columns: Collection[str] | None = None) ->
     """The columns of the stored rows that `versions` looks at; `columns`: of the declared ones."""
     names = [spec.name for spec in table.row.columns_]
     read = [name for name in names if columns is None or name in columns]
-    return [*read, AVAILABLE, *([RECORDED, POSITION] if table.keys else []), WITHDRAWN]
+    return [*read, AVAILABLE, WITHDRAWN]
 
 
 def versions(table: Table[Any], stored: pl.DataFrame) -> Versions:
     """The versions of a table from its rows as stored, with the columns that the house keeps.
 
-    `stored` is in the order of taking: by (recorded, position), as the store gives it; its
-    `stored_columns` are enough, of rows without a key also without some of the declared ones.
+    `stored` is in the order of taking, as the store gives it, unless it tells of each row when it
+    was recorded and its position. Its `stored_columns` are enough, of rows without a key also
+    without some of the declared ones.
     The version of a key is chosen over the whole table (LAW 2b), before any filter or window.
     """
     columns = [spec.name for spec in table.row.columns_ if spec.name in stored.columns]
@@ -120,11 +121,13 @@ def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> T
     # What is said again at another moment is not another version: when is not what.
     when = table.available if isinstance(table, Source) else None
     rest = [n for n in columns if n not in keys and (n != when or n == time_of(table.row))]
+    taken = np.arange(stored.height, dtype=np.int64)
+    told = RECORDED in stored.columns
     return known_until(
         dense(stored, keys),
         stored[AVAILABLE].to_numpy(),
-        stored[RECORDED].to_numpy(),
-        stored[POSITION].to_numpy(),
+        stored[RECORDED].to_numpy() if told else np.zeros_like(taken),
+        stored[POSITION].to_numpy() if told else taken,
         content(stored, rest),
         stored[WITHDRAWN].to_numpy(),
     )

@@ -54,12 +54,9 @@ class Files:
     def __init__(self) -> None:
         self._lags: dict[str, Lag | None] = {}
 
-    def scan(self, files: Sequence[str]) -> pl.LazyFrame:
-        """All rows lazily; there is at least one file."""
-        import polars as pl
-
-        parts = [_made(list(some), lag) for lag, some in groupby(files, self._lag_of)]
-        return parts[0] if len(parts) == 1 else pl.concat(parts)
+    def scan(self, files: Sequence[str]) -> list[pl.LazyFrame]:
+        """All rows lazily, those of files that say the same together."""
+        return [_made(list(some), lag) for lag, some in groupby(files, self._lag_of)]
 
     def _lag_of(self, file: str) -> Lag | None:
         import polars as pl

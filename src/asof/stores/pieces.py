@@ -6,6 +6,7 @@ copy of them all. So numbers are written to their place as they come, and the pi
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -15,23 +16,25 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-LONG = 1 << 18
-"""Rows from which on it is worth while."""
+STEP = 1 << 18
+"""Rows that are read at a time; more of long tables, whose footers are read again each time."""
+SLICES = 16
+"""In so many steps a table is read at most."""
 
 
-def in_one_piece(lazy: pl.LazyFrame) -> pl.DataFrame:
-    """What a query gives, in its order.
+def in_one_piece(parts: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+    """The rows of some queries, one after another; there is at least one.
 
-    A column that is another one under a second name lies in the same memory.
+    Each is asked for some rows at a time, so it should not have to look at all of them for that. A
+    column that is another one under a second name lies in the same memory.
     """
     import polars as pl
 
-    height = int(lazy.select(pl.len()).collect().item())
-    if height < LONG:
-        return lazy.collect().rechunk()
-    columns = {name: _Column(name, kind, height) for name, kind in lazy.collect_schema().items()}
+    heights = [int(part.select(pl.len()).collect().item()) for part in parts]
+    schema = parts[0].collect_schema()
+    columns = {name: _Column(name, kind, sum(heights)) for name, kind in schema.items()}
     twins: dict[str, str] | None = None
-    for batch in lazy.collect_batches(maintain_order=True):
+    for batch in _batches(parts, heights):
         now = _twins(batch)
         for name, twin in ({} if twins is None else twins).items():
             if now.get(name) != twin:
@@ -45,16 +48,26 @@ def in_one_piece(lazy: pl.LazyFrame) -> pl.DataFrame:
     return pl.DataFrame([(found | again)[name] for name in columns])
 
 
+def _batches(parts: Sequence[pl.LazyFrame], heights: Sequence[int]) -> Iterator[pl.DataFrame]:
+    """The rows in their order, some at a time."""
+    for part, height in zip(parts, heights, strict=True):
+        step = max(STEP, -(-height // SLICES))
+        for start in range(0, height, step):
+            yield (part if height <= step else part.slice(start, step)).collect()
+
+
 def _twins(batch: pl.DataFrame) -> dict[str, str]:
     """Which columns of numbers lie in the memory of one before them."""
-    first: dict[int, str] = {}
+    first: dict[int, pl.Series] = {}
+    kept: list[NDArray[Any]] = []  # no other array may take the place of one that is let go
     found: dict[str, str] = {}
     for column in batch:
         if column.dtype.to_python() in _NUMBERS and not column.null_count() and len(column):
-            place = int(column.to_numpy().__array_interface__["data"][0])
-            if place in first and column.dtype == batch.schema[first[place]]:
-                found[column.name] = first[place]
-            first.setdefault(place, column.name)
+            kept.append(column.to_numpy())
+            place = int(kept[-1].__array_interface__["data"][0])
+            if place in first and column.dtype == first[place].dtype:
+                found[column.name] = first[place].name
+            first.setdefault(place, column)
     return found
 
 
@@ -68,6 +81,7 @@ class _Column:
         import polars as pl
 
         self.name = name
+        self.kind = kind
         self.numbers: NDArray[Any] | None = None
         if kind in (pl.Int64, pl.Float64):
             self.numbers = np.empty(height, np.int64 if kind == pl.Int64 else np.float64)
@@ -99,6 +113,8 @@ class _Column:
 
         if self.numbers is not None:
             return self._begun(self.numbers)
+        if not self.pieces:
+            return pl.Series(self.name, dtype=self.kind)
         pieces, self.pieces = self.pieces, []
         return pl.concat(pieces, rechunk=True).alias(self.name)
 

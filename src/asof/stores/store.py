@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -211,8 +212,11 @@ class Store:
         `offset` is not in it (LAW 2c); with `after`, only what was recorded after that offset is.
         """
         with in_words(f"read the rows of {table.name}", self.directory):
-            lazy = self.scan(table, offset=offset, after=after)
-            return lazy.collect() if columns is None else in_one_piece(lazy.select(*columns))
+            if columns is None:
+                return self.scan(table, offset=offset, after=after).collect()
+            found = self._scanned(table, offset=offset, after=after, without=())
+            parts = found.parts if found.straight else [found.lazy().collect().lazy()]
+            return in_one_piece([part.select(*columns) for part in parts])
 
     def scan(
         self,
@@ -226,6 +230,11 @@ class Store:
 
         `without` are offsets of loads to leave out, as if they had been superseded.
         """
+        return self._scanned(table, offset=offset, after=after, without=without).lazy()
+
+    def _scanned(
+        self, table: Table[Any], *, offset: int | None, after: int, without: Collection[int]
+    ) -> _Scan:
         import polars as pl
 
         asked = self.journal.head() if offset is None else offset
@@ -248,15 +257,16 @@ class Store:
             else:
                 parts.append(part)
         if not parts:
-            return pl.LazyFrame(schema=layout.schema)
-        whole = parts[0] if len(parts) == 1 else pl.concat(parts)
-        seen = whole.filter(pl.col(RECORDED) <= asked) if latest > asked else whole
+            parts.append(pl.LazyFrame(schema=layout.schema))
+        kept: list[pl.Expr] = []
+        if latest > asked:
+            kept.append(pl.col(RECORDED) <= asked)
         if after:
-            seen = seen.filter(pl.col(RECORDED) > after)
+            kept.append(pl.col(RECORDED) > after)
         if unseen:
-            seen = seen.filter(~pl.col(RECORDED).is_in(unseen))
+            kept.append(~pl.col(RECORDED).is_in(unseen))
         # Of one layout, the table and the journal after it are in order already.
-        return seen if len(names) == 1 else seen.sort(RECORDED, maintain_order=True)
+        return _Scan(parts, kept, in_order=len(names) <= 1)
 
     def _parts(
         self, table: Table[Any], loads: Sequence[Load], *, after: int, upto: int
@@ -268,8 +278,7 @@ class Store:
             if name in live:
                 parts, last = self._live_parts(live[name], after=after, upto=upto)
             else:
-                stored, last = self._tables.look(table.name, name)
-                parts = [] if stored is None else [stored]
+                parts, last = self._tables.look(table.name, name)
             if not parts and name in needed:
                 raise StoreError(
                     f"The table of {table.name} is gone.",
@@ -289,8 +298,7 @@ class Store:
         begin = max(self._tables.look(source, name)[1], after)
         read = unsealed(self._database, known, after=begin, upto=upto)
         fresh = [frame.lazy() for _, frame in read]
-        stored, last = self._tables.look(source, name)
-        parts = [] if stored is None else [stored]
+        parts, last = self._tables.look(source, name)
         if fresh:
             parts.append(pl.concat(fresh).filter(pl.col(RECORDED) > last))
         return parts, max(last, upto) if fresh else last
@@ -335,6 +343,29 @@ class Store:
         else:
             self._tables.discard(source, layout, offset=offset)
             self.loads.abandon(offset)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Rows of a source in some parts, one after another; those that are `kept`, put in order."""
+
+    parts: list[pl.LazyFrame]
+    kept: list[pl.Expr]
+    in_order: bool
+
+    @property
+    def straight(self) -> bool:
+        """Whether it is all that is in the parts, as it stands there."""
+        return not self.kept and self.in_order
+
+    def lazy(self) -> pl.LazyFrame:
+        """All of it."""
+        import polars as pl
+
+        whole = self.parts[0] if len(self.parts) == 1 else pl.concat(self.parts)
+        for condition in self.kept:
+            whole = whole.filter(condition)
+        return whole if self.in_order else whole.sort(RECORDED, maintain_order=True)
 
 
 def _as_laid_out(

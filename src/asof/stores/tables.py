@@ -180,18 +180,18 @@ class Tables:
         with in_words(f"clean the table of {source}", place):
             (place / _file_name(offset)).unlink(missing_ok=True)
 
-    def look(self, source: str, layout: str) -> tuple[pl.LazyFrame | None, int]:
-        """All rows of a table in the order of (recorded, position), lazily; None without one.
+    def look(self, source: str, layout: str) -> tuple[list[pl.LazyFrame], int]:
+        """All rows of a table in the order of (recorded, position), lazily, in some parts.
 
         And the last journal offset that the table contains (0 without one).
         """
         table = self._open(self._directory / source / layout)
         if table is None:
-            return None, 0
+            return [], 0
         # One file a commit, named by its offset and written by position: file order is the order.
         files = sorted(table.file_uris())
         last = table.transaction_version(_APPLICATION) or 0
-        return self._files.scan(files) if files else None, last
+        return self._files.scan(files), last
 
     def _open_or_create(self, place: Path, layout: Layout) -> DeltaTable:
         from deltalake import DeltaTable

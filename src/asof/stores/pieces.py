@@ -58,17 +58,20 @@ def _batches(parts: Sequence[pl.LazyFrame], heights: Sequence[int]) -> Iterator[
 
 def _twins(batch: pl.DataFrame) -> dict[str, str]:
     """Which columns of numbers lie in the memory of one before them."""
-    first: dict[int, pl.Series] = {}
-    kept: list[NDArray[Any]] = []  # no other array may take the place of one that is let go
+    first: dict[tuple[object, ...], str] = {}
     found: dict[str, str] = {}
     for column in batch:
         if column.dtype.to_python() in _NUMBERS and not column.null_count() and len(column):
-            kept.append(column.to_numpy())
-            place = int(kept[-1].__array_interface__["data"][0])
-            if place in first and column.dtype == first[place].dtype:
-                found[column.name] = first[place].name
-            first.setdefault(place, column)
+            place = (column.dtype, *(_place(chunk) for chunk in column.get_chunks()))
+            twin = first.setdefault(place, column.name)
+            if twin != column.name:
+                found[column.name] = twin
     return found
+
+
+def _place(chunk: pl.Series) -> tuple[int, int]:
+    """Where numbers without a null lie, and how many: no copy is made of one chunk."""
+    return int(chunk.to_numpy(allow_copy=False).__array_interface__["data"][0]), len(chunk)
 
 
 _NUMBERS = (int, float)
@@ -116,7 +119,7 @@ class _Column:
         if not self.pieces:
             return pl.Series(self.name, dtype=self.kind)
         pieces, self.pieces = self.pieces, []
-        return pl.concat(pieces, rechunk=True).alias(self.name)
+        return pl.concat(pieces).rechunk().alias(self.name)
 
     def _begun(self, numbers: NDArray[Any]) -> pl.Series:
         import polars as pl

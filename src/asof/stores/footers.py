@@ -29,18 +29,25 @@ class Lag(NamedTuple):
 
 
 def footer(frame: pl.DataFrame, declared: Mapping[str, type]) -> dict[str, str]:
-    """What a file of these rows says of them; `declared` are the types of its declared columns."""
+    """What a file of these rows says of them; `declared` are the types of its declared columns.
+
+    >>> import polars as pl
+    >>> rows = pl.DataFrame({"at": [10, 20], "available_at_": [15, 25]})
+    >>> footer(rows, {"at": datetime})
+    {'asof.available': '["at", 5]'}
+    """
     found = _lag(frame, [name for name, kind in declared.items() if kind is datetime])
     return {} if found is None else {_NAME: json.dumps(found)}
 
 
 def _lag(frame: pl.DataFrame, moments: Sequence[str]) -> Lag | None:
-    available = frame[AVAILABLE]
-    for name in moments if frame.height and not available.null_count() else ():
+    if AVAILABLE not in frame.columns or not frame.height or frame[AVAILABLE].null_count():
+        return None
+    for name in moments:
         moment = frame[name]
         if not moment.null_count():
-            lag = int(available[0]) - int(moment[0])
-            if (available - moment == lag).all():
+            lag = int(frame[AVAILABLE][0]) - int(moment[0])
+            if (frame[AVAILABLE] - moment == lag).all():
                 return Lag(name, lag)
     return None
 

@@ -33,19 +33,17 @@ def in_one_piece(parts: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     heights = [int(part.select(pl.len()).collect().item()) for part in parts]
     schema = parts[0].collect_schema()
     columns = {name: _Column(name, kind, sum(heights)) for name, kind in schema.items()}
-    twins: dict[str, str] | None = None
-    for batch in _batches(parts, heights):
+    twins = dict[str, str]()
+    for number, batch in enumerate(_batches(parts, heights)):
         now = _twins(batch)
-        for name, twin in ({} if twins is None else twins).items():
-            if now.get(name) != twin:
-                columns[name] = columns[twin].copied(name)
-        twins = now if twins is None else dict(twins.items() & now.items())
-        for name, column in columns.items():
-            if name not in twins:
-                column.add(batch[name])
-    found = {name: c.whole() for name, c in columns.items() if name not in (twins or {})}
-    again = {name: found[twin].alias(name) for name, twin in (twins or {}).items()}
-    return pl.DataFrame([(found | again)[name] for name in columns])
+        if not number:
+            twins = now
+        for name in [name for name, twin in twins.items() if now.get(name) != twin]:
+            columns[name] = columns[twins.pop(name)].copied(name)
+        for name in columns.keys() - twins.keys():
+            columns[name].add(batch[name])
+    found = {name: columns[name].whole() for name in columns.keys() - twins.keys()}
+    return pl.DataFrame([found[twins.get(name, name)].alias(name) for name in columns])
 
 
 def _batches(parts: Sequence[pl.LazyFrame], heights: Sequence[int]) -> Iterator[pl.DataFrame]:

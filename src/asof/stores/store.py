@@ -215,8 +215,9 @@ class Store:
             if columns is None:
                 return self.scan(table, offset=offset, after=after).collect()
             found = self._scanned(table, offset=offset, after=after, without=())
-            parts = found.parts if found.straight else [found.lazy().collect().lazy()]
-            return in_one_piece([part.select(*columns) for part in parts])
+            if found.straight:
+                return in_one_piece([part.select(*columns) for part in found.parts])
+            return in_one_piece([found.lazy().select(*columns).collect().lazy()])
 
     def scan(
         self,

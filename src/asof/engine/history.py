@@ -45,7 +45,7 @@ def read_tables(
 
     Their frames hold the columns that the system reads, or all of them (`whole`).
     """
-    read = {} if whole else needed_columns(system)
+    read: Mapping[str, Collection[str]] = {} if whole else needed_columns(system)
     return {t.name: _versions(t, store, offset, read.get(t.name)) for t in system.tables}
 
 

@@ -84,8 +84,10 @@ class _Column:
         self.name = name
         self.kind = kind
         self.numbers: NDArray[Any] | None = None
-        if kind in (pl.Int64, pl.Float64):
-            self.numbers = np.empty(height, np.int64 if kind == pl.Int64 else np.float64)
+        if kind == pl.Int64():
+            self.numbers = np.empty(height, dtype=np.int64)
+        elif kind == pl.Float64():
+            self.numbers = np.empty(height, dtype=np.float64)
         self.length = 0
         self.pieces: list[pl.Series] = []
 

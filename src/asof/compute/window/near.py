@@ -103,7 +103,7 @@ def in_parts(
     for first, last in pairwise(bounds.tolist()):
         here = starts[first : last + 1] - starts[first]
         blocks = here[:-1] // BLOCK
-        cursor = here[np.searchsorted(blocks, np.arange(blocks[-1] + 1))]
+        cursor = here[np.searchsorted(blocks, np.arange(int(blocks[-1]) + 1))]
         kept = asked[first:last]
         block = np.where(kept, blocks, -1).astype(np.int32)
         _bring(source, group, first, block, cursor, room, told, places, some)
@@ -189,4 +189,5 @@ def _bring(
             some[found] = i  # without a branch: which rows belong here nobody can foretell
             found += (group[i] >= first) & (group[i] < first + block.shape[0])
         for j in range(found):
-            _move(source, some[j], group[some[j]] - first, block, cursor, room, told, places)
+            row = int(some[j])
+            _move(source, row, int(group[row]) - first, block, cursor, room, told, places)

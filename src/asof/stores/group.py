@@ -22,6 +22,9 @@ Outcome = Callable[[BaseException | None], None]
 JournalRow = tuple[int, int, str, str, int | None, str | None, bytes | None]
 """Offset, stamp, kind, payload (JSON), layout, key, content."""
 
+KNOWN_FOR = 7 * 86_400_000_000
+"""Microseconds for which receipts are known, if nothing else is said."""
+
 _MOST = 4096
 """Rows of one statement: 7 columns of them stay below the 32,766 values that SQLite takes."""
 

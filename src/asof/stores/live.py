@@ -4,6 +4,8 @@ A message has its offset as soon as it is appended. A thread commits all that wa
 transaction with full sync: at once where somebody waits for it, else within a stated bound.
 Messages become durable in the order of their offsets, so that a reader's head never moves back.
 
+A message that is not durable yet outlives its process (`stores.ahead`), but not its machine.
+
 When the disk is full, events are refused, and are not in the journal; what the system itself says
 (predictions, decisions) is kept in memory up to a bound and written when there is room again.
 """
@@ -19,9 +21,10 @@ from typing import Any, Self
 import msgspec
 
 from asof.errors import StoreError
+from asof.stores.ahead import Ahead
 from asof.stores.database import Database
 from asof.stores.faults import in_words
-from asof.stores.group import Item, Outcome, probe, told, write
+from asof.stores.group import KNOWN_FOR, Item, Outcome, probe, told, write
 from asof.stores.loads import SetAside
 from asof.stores.predictions import PREDICTED, TABLE
 
@@ -90,7 +93,7 @@ class LiveJournal:
         elapsed: Callable[[], float],
         within: float = 0.05,
         keep: int = 64_000_000,
-        known_for: int = 7 * 86_400_000_000,
+        known_for: int = KNOWN_FOR,
         call: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self.within = within
@@ -103,6 +106,7 @@ class LiveJournal:
         with in_words("open the journal", database.path):
             self._connection = database.connect(wait=5.0)
             self._reader = database.connect()
+        self._ahead = Ahead(database.path.parent)
         self.offset = self._durable = _last(self._connection)
         self._changed = threading.Condition()
         self._waiting: list[Item] = []
@@ -156,6 +160,7 @@ class LiveJournal:
                 raise self._ended()
             self.offset += 1
             item = Item((self.offset, stamp, kind, text, layout, key, content), source, size, aside)
+            self._ahead.put(item)
             if on_durable is not None:
                 item.outcomes.append(on_durable)
             if key is not None:
@@ -247,6 +252,7 @@ class LiveJournal:
         self._thread.join()
         self._reader.close()
         self._connection.close()
+        self._ahead.close()
         if self._broken is not None:
             raise self._ended()
         if self._kept:
@@ -265,6 +271,7 @@ class LiveJournal:
         except BaseException as error:  # noqa: BLE001  told to everybody who waits or comes
             with self._changed:
                 self._broken = error
+                self._ahead.drop()
                 left = [*self._in_hand, *self._kept, *self._waiting]
                 self._changed.notify_all()
             self._tell([item for item in left if item.outcomes], self._ended())
@@ -295,6 +302,7 @@ class LiveJournal:
             self._writing = min(self._writing, self._oldest)
             self._kept, self._waiting = [], []
             self._oldest = self._urgent = _NEVER
+            self._ahead.turn(items[-1].offset if items else 0)
         return items
 
     def _commit(self, items: Sequence[Item]) -> None:
@@ -314,6 +322,7 @@ class LiveJournal:
             self._done(part, items[done:], self._elapsed() - begun)
         with self._changed:
             self._writing = _NEVER
+            self._ahead.settled()
 
     def _done(self, items: Sequence[Item], left: Sequence[Item], seconds: float) -> None:
         with self._changed:
@@ -339,6 +348,7 @@ class LiveJournal:
         gone = {item.offset for item in lost}
         with self._changed:
             self._failing = error
+            self._ahead.drop()
             self._retry_at = self._elapsed() + _RETRY
             self._lost += len(lost)
             self._settle([*refused, *lost])

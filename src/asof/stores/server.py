@@ -33,6 +33,22 @@ def serve(directory: Path, *, address: str, started: int) -> Generator[Server]:
     Raises:
         StoreError: another server runs on them; its pid and host are named.
     """
+    with alone(directory):
+        server = Server(os.getpid(), platform.node(), address, started)
+        announce(directory, server)
+        try:
+            yield server
+        finally:
+            (directory / _NOTE).unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(directory: Path) -> Generator[None]:
+    """Hold the server's lock on the stores in a directory.
+
+    Raises:
+        StoreError: a server runs on them; its pid and host are named.
+    """
     path = directory / _LOCK
     with in_words("take the server's lock", path):
         # Those who only look hold it for an instant: wait for them, not for a server.
@@ -46,12 +62,7 @@ def serve(directory: Path, *, address: str, started: int) -> Generator[Server]:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 raise _taken(directory) from error
-        server = Server(os.getpid(), platform.node(), address, started)
-        announce(directory, server)
-        try:
-            yield server
-        finally:
-            (directory / _NOTE).unlink(missing_ok=True)
+        yield
 
 
 def announce(directory: Path, server: Server) -> None:

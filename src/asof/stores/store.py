@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asof.declare.kept import KEPT, LOAD, RECORDED
 from asof.declare.tables import Table
 from asof.errors import StoreError
+from asof.stores.ahead import look, recover
 from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.journal import Journal
@@ -75,6 +76,7 @@ class Store:
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
         self._database = Database(directory / "records.db")
+        look(self._database, directory)
         self.journal = Journal(self._database)
         self.records = Records(self._database)
         self.loads = Loads(self._database)
@@ -133,6 +135,7 @@ class Store:
             with self._alone():
                 layouts = {table.name: Layout.of(table.row) for table in tables}
                 numbers = self._layouts.register(layouts | {TABLE: LAYOUT})
+            recover(self._database, self.directory)
             with LiveJournal(
                 self._database, layouts=numbers, elapsed=elapsed, within=within, call=call
             ) as journal:

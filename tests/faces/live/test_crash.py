@@ -16,12 +16,6 @@ from asof.engine.live.rerun import rerun
 from asof.faces.project import system_of
 from asof.stores.store import Store
 
-BOUND = 0.05
-"""Seconds by which an answer is on disk at the latest, as stated (--within)."""
-
-MARGIN = 1.0
-"""Seconds more for a machine that is busy with other things."""
-
 
 class World:
     """What the senders know: what was acknowledged, and what they must send again."""
@@ -80,7 +74,7 @@ class Asker(threading.Thread):
                 return
             if reply.status == 200:
                 (answer,) = reply.json()["answers"]
-                self.world.answered[answer["request"]] = (time.monotonic(), answer["prediction"])
+                self.world.answered[answer["request"]] = answer["prediction"]
             else:
                 self.world.refused.append(reply)
 
@@ -92,7 +86,6 @@ def test_kill_9_under_load(begin, tmp_path, kills):
     folder.mkdir()
     write(folder, retraining="asof.every(seconds(4))")
     chance, world = random.Random(3), World()
-    late = 0
     for kill in range(kills):
         up = begin("--seal-every", "0.2", folder=folder)
         if kill == 0:
@@ -102,12 +95,11 @@ def test_kill_9_under_load(begin, tmp_path, kills):
         for thread in threads:
             thread.start()
         time.sleep(chance.uniform(0.3, 4.0))
-        killed = time.monotonic()
         up.kill()
         for thread in threads:
             thread.join()
         assert world.refused == []
-        late += every_one_once(world, folder, up.store, killed)
+        every_one_once(world, folder, up.store)
     assert world.acknowledged
     assert world.answered
     the_same_from_scratch(begin, folder, tmp_path / "second")
@@ -118,12 +110,12 @@ def test_kill_9_under_load(begin, tmp_path, kills):
         assert found.answers == store.predictions().height
     print(
         f"{kills} kills, {len(world.acknowledged):,} bodies acknowledged, "
-        f"{len(world.answered):,} answers, {late} recorded later than {BOUND * 1000:g} ms"
+        f"{len(world.answered):,} answers"
     )
 
 
-def every_one_once(world, folder, place, killed):
-    """Look at what is on disk; how many answers are lost that were given before the bound."""
+def every_one_once(world, folder, place):
+    """Look at what is there: what was acknowledged and what was answered, each once."""
     system = system_of(str(folder / "system.py"))
     with Store(place) as store:
         deliveries = store.rows(system.label.joined.table)
@@ -139,14 +131,8 @@ def every_one_once(world, folder, place, killed):
         assert told["request"].n_unique() == told.height
         parcels = set(store.rows(system.requests)["parcel_id"].to_list())
         assert {int(name) for name in recorded} <= parcels
-    lost = [at for name, (at, _) in world.answered.items() if name not in recorded]
-    assert all(killed - at <= BOUND + MARGIN for at in lost), "an answer is gone"
-    assert all(
-        recorded[name] == value for name, (_, value) in world.answered.items() if name in recorded
-    )
-    for name in [name for name in world.answered if name not in recorded]:
-        del world.answered[name]  # lost within the bound: nothing more is promised of it
-    return sum(killed - at > BOUND for at in lost)
+    # However little time before the kill: a process that ends takes nothing along that was said.
+    assert {name: recorded.get(name) for name in world.answered} == world.answered
 
 
 def the_same_from_scratch(begin, folder, other):

@@ -57,9 +57,10 @@ class Loop:
     def run(self, before: int) -> None:
         """Take all messages whose moment is before a given one, and what they lead to."""
         while self._due and self._due[0][0] < before:
-            self._take(heapq.heappop(self._due)[3])
+            self.take(heapq.heappop(self._due)[3])
 
-    def _take(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """Take a message now, whatever else is due; what it leads to waits for its turn."""
         self._clock.move(message.at)
         self._log.append(message)
         self.state = self.state.after(message)

@@ -14,7 +14,7 @@ from asof.engine.service import InService, in_service, promote, promotions, roll
 from asof.faces.console import print_json, shown
 from asof.faces.project import Project, project
 from asof.faces.remote import ask
-from asof.stores.server import running
+from asof.stores.server import Server, running
 from asof.stores.store import Store
 from asof.study.moments import iso
 from asof.study.periods import zone_of
@@ -36,10 +36,8 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
-            ask(
-                server, "/v1/promote", {"version": record.id, "reason": reason or "no reason given"}
-            )
-            _say_served(found, ask(server, "/v1/status"), as_json=as_json)
+            order = {"version": record.id, "reason": reason or "no reason given"}
+            _by_hand(found, server, "/v1/promote", order, as_json=as_json)
             return
         before = in_service(store, found.system, now())
         served = promote(store, found.system, identity, at=now(), reason=reason)
@@ -52,8 +50,8 @@ def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
     with Store(_place(found)) as store:
         server = running(store.directory)
         if server is not None:
-            ask(server, "/v1/rollback", {"reason": reason or "no reason given"})
-            _say_served(found, ask(server, "/v1/status"), as_json=as_json)
+            order = {"reason": reason or "no reason given"}
+            _by_hand(found, server, "/v1/rollback", order, as_json=as_json)
             return
         served = roll_back(store, found.system, at=now(), reason=reason)
     _say_decided(found, served, changed=True, as_json=as_json)
@@ -198,12 +196,17 @@ def _say_decided(found: Project, served: InService, *, changed: bool, as_json: b
     click.echo(f"{served.name} ({served.id}) {what}: {served.reason}.")
 
 
-def _say_served(found: Project, status: Mapping[str, Any], *, as_json: bool) -> None:
-    """What a server says after a decision by hand."""
+def _by_hand(
+    found: Project, server: Server, path: str, order: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Let a server take a decision, and tell what serves then."""
+    before = ask(server, "/v1/status")["model"]
+    ask(server, path, order)
+    status = ask(server, "/v1/status")
+    changed = status["model"] != before
     if as_json:
         print_json({"id": status["model"], "name": status["model_name"],
-                    "since": status["model_since"], "changed": True})  # fmt: skip
+                    "since": status["model_since"], "changed": changed})  # fmt: skip
         return
-    click.echo(
-        f"{status['model_name']} ({status['model']}) serves {found.system.name} from now on."
-    )
+    when = "from now on" if changed else "already"
+    click.echo(f"{status['model_name']} ({status['model']}) serves {found.system.name} {when}.")

@@ -155,7 +155,10 @@ class _Rerun:
         message = message_of(one)
         self._then.say(dict(one.payload))
         self._decisions += 1
-        if isinstance(message, Trained | TrainingFailed | PromotedByHand):
+        if isinstance(message, PromotedByHand):  # while no server ran, looks were not taken either
+            self.core.loop.take(message)
+            return
+        if isinstance(message, Trained | TrainingFailed):
             self.core.expect_due(message.at)
             self.core.finish(message)
         self.core.pass_timers(message.at)

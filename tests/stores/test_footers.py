@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import asof.stores.footers as footers_
 from asof.declare.kept import AVAILABLE
 from asof.stores.footers import Files, footer
 
@@ -62,5 +63,19 @@ def test_files_that_say_different_things_stay_in_order(tmp_path: Path):
     parts = [frame(0, 0), frame(0, 0), frame(5, 5), frame(1, 2), frame(0)]
     files = [write(part, tmp_path / f"{i}.parquet") for i, part in enumerate(parts)]
     found = Files().scan(files)
+    assert [part.collect().height for part in found] == [4, 2, 2, 1]
     assert pl.concat(found).collect().equals(pl.concat(parts))
     assert [reads(part) for part in found] == [False, False, True, False]
+
+
+def test_large_files_are_scanned_alone_and_small_ones_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    parts = [frame(*[0] * many) for many in (1, 2, 5000, 3, 4)]
+    files = [write(part, tmp_path / f"{i}.parquet") for i, part in enumerate(parts)]
+    monkeypatch.setattr(footers_, "LARGE", (tmp_path / "2.parquet").stat().st_size)
+    found = [part.collect() for part in Files().scan(files)]
+    assert [rows.height for rows in found] == [5003, 7]
+    monkeypatch.setattr(footers_, "LARGE", 1)
+    assert [part.collect().height for part in Files().scan(files)] == [1, 2, 5000, 3, 4]
+    assert pl.concat(found).equals(pl.concat(parts))

@@ -8,9 +8,10 @@ its column of availability is made from the other one instead of being read.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from asof.declare.kept import AVAILABLE
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NAME = "asof.available"
+
+LARGE = 1 << 23
+"""Bytes of a file, or of some together, that are worth a scan of their own."""
 
 
 class Lag(NamedTuple):
@@ -62,8 +66,12 @@ class Files:
         self._lags: dict[str, Lag | None] = {}
 
     def scan(self, files: Sequence[str]) -> list[pl.LazyFrame]:
-        """All rows lazily, those of files that say the same together."""
-        return [_made(list(some), lag) for lag, some in groupby(files, self._lag_of)]
+        """All rows lazily: of a large file alone, of small ones that say the same together."""
+        return [
+            _made(run, lag)
+            for lag, some in groupby(files, self._lag_of)
+            for run in _runs(list(some))
+        ]
 
     def _lag_of(self, file: str) -> Lag | None:
         import polars as pl
@@ -72,6 +80,20 @@ class Files:
             told = pl.read_parquet_metadata(file).get(_NAME)
             self._lags[file] = None if told is None else Lag(*json.loads(told))
         return self._lags[file]
+
+
+def _runs(files: Sequence[str]) -> Iterator[list[str]]:
+    """The files in their order, as many together as are large enough."""
+    run: list[str] = []
+    size = 0
+    for file in files:
+        run.append(file)
+        size += Path(file).stat().st_size
+        if size >= LARGE:
+            yield run
+            run, size = [], 0
+    if run:
+        yield run
 
 
 def _made(files: list[str], lag: Lag | None) -> pl.LazyFrame:

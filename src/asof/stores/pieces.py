@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STEP = 1 << 18
-"""Rows that are read at a time; more of long tables, whose footers are read again each time."""
-SLICES = 16
-"""In so many steps a table is read at most."""
+"""Rows that are read at a time."""
 
 
 def in_one_piece(parts: Sequence[pl.LazyFrame]) -> pl.DataFrame:
@@ -49,9 +47,8 @@ def in_one_piece(parts: Sequence[pl.LazyFrame]) -> pl.DataFrame:
 def _batches(parts: Sequence[pl.LazyFrame], heights: Sequence[int]) -> Iterator[pl.DataFrame]:
     """The rows in their order, some at a time."""
     for part, height in zip(parts, heights, strict=True):
-        step = max(STEP, -(-height // SLICES))
-        for start in range(0, height, step):
-            yield (part if height <= step else part.slice(start, step)).collect()
+        for start in range(0, height, STEP):
+            yield (part if height <= STEP else part.slice(start, STEP)).collect()
 
 
 def _twins(batch: pl.DataFrame) -> dict[str, str]:

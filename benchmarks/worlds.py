@@ -18,9 +18,7 @@ periods, which takes a second more. `--table` prints what there is.
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
-import importlib.metadata
 import json
 import sys
 import tempfile
@@ -90,8 +88,6 @@ def do(
     chosen: Sequence[GapWorld], names: dict[str, str], runs: int, size: int, looked: int
 ) -> None:
     """Do the missing runs, the worlds in turn, and keep each at once."""
-    # Asked for each fit, and read from disk each time: a quarter of a run.
-    importlib.metadata.version = functools.cache(importlib.metadata.version)
     done = {(run["world"], run["seed"]) for run in kept(names)}
     KEPT.parent.mkdir(exist_ok=True)
     for begin in range(0, runs, AT_ONCE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,17 @@ def fit_one(
 
 def libraries(estimator: object) -> dict[str, str]:
     """Versions of the libraries that the model's bits depend on."""
+    own = type(estimator).__module__.partition(".")[0]
+    found = ((name, _version(name)) for name in ("asof", "numpy", "scikit-learn", own))
+    return {name: version for name, version in found if version}
+
+
+@cache
+def _version(package: str) -> str:
+    """The version that is installed, or ""; looked up once, for each look reads a file."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str] = {}
-    for package in ("asof", "numpy", "scikit-learn", type(estimator).__module__.partition(".")[0]):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,14 +57,25 @@ class Script:
     keys: pl.DataFrame
 
     def turns(self, every: int) -> Iterator[Turn]:
-        """The stream in stretches of so many microseconds; each ends with a tick."""
-        for first in range(self.start, self.stop, every):
-            last = min(first + every, self.stop)
-            yield Turn(
-                last,
-                {name: _between(rows, AVAILABLE, first, last) for name, rows in self.rows.items()},
-                _between(self.keys, "fired_", first, last),
-            )
+        """The stream in stretches of at most so many microseconds; each ends with a tick.
+
+        A row that is asked about more often, by ticks of the system's own, gets a stretch for each:
+        a server tells the requests of one stretch apart by their keys.
+        """
+        for begin in range(self.start, self.stop, every):
+            for first, last in pairwise(self._edges(begin, min(begin + every, self.stop))):
+                yield Turn(
+                    last,
+                    {name: _between(rows, AVAILABLE, first, last)
+                     for name, rows in self.rows.items()},
+                    _between(self.keys, "fired_", first, last),
+                )  # fmt: skip
+
+    def _edges(self, first: int, last: int) -> list[int]:
+        keys = _between(self.keys, "fired_", first, last)
+        again = keys.select(self.system.asked.keys).is_duplicated().any()
+        moments = keys["fired_"].unique(maintain_order=True).to_list() if again else []
+        return [first, *moments[1:], last]
 
 
 def _between(frame: pl.DataFrame, column: str, first: int, last: int) -> pl.DataFrame:

@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,56 @@ def test_a_time_without_requests_is_told_in_words(small_shop: Path) -> None:
     )
     assert done.returncode == 3, done.stdout + done.stderr
     assert "Nothing is asked" in done.stderr
+
+
+METERS = """
+from datetime import UTC, datetime
+
+from sklearn.linear_model import LinearRegression
+
+import asof
+from asof import Col, Key, KeyTime, days, hours, minutes
+
+
+class Reading(asof.Row):
+    meter: Key[str]
+    at: KeyTime
+    load: Col[float]
+
+
+class Meter(asof.Row):
+    meter: Key[str]
+
+
+readings = asof.source(Reading, "readings.csv", lag=minutes(20))
+meters = asof.reference(Meter, "meters.csv")
+own = readings.same(Meter.meter)
+online = asof.System(
+    "meters",
+    requests=asof.ticks(meters, every=minutes(15)),
+    features=asof.features(Meter, last=own.last(hours(6)).latest(Reading.load).or_else(0.0)),
+    label=asof.outcome(own.next(minutes(30), after=hours(1)).first(Reading.load), wait=hours(1)),
+    model=LinearRegression(),
+    retraining=asof.every(days(1)),
+    start=datetime(2025, 1, 2, tzinfo=UTC),
+)
+batch = online.but(serving=asof.batch_predictions(hours(3), ahead=hours(3)))
+"""
+
+
+@pytest.mark.parametrize("name", ["online", "batch"])
+def test_rows_that_are_asked_about_four_times_an_hour(tmp_path: Path, name: str) -> None:
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    lines = [
+        f"{meter},{(begin + timedelta(minutes=30 * n)).isoformat()},{(n * n + len(meter)) % 17}"
+        for n in range(150)
+        for meter in ("a", "bb")
+    ]
+    (tmp_path / "readings.csv").write_text("\n".join(["meter,at,load", *lines]))
+    (tmp_path / "meters.csv").write_text("meter\na\nbb\n")
+    (tmp_path / "shop.py").write_text(METERS)
+    done = rehearsed(tmp_path, name, "--from", "2025-01-02T00:00Z", "--to", "2025-01-03T06:00Z")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["equal"], told["first"]
+    assert told["requests"] == told["answered"] == 2 * 4 * 30

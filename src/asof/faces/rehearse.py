@@ -225,7 +225,13 @@ class Sender:
             "at": moment(turn.at).isoformat(), "rows": self.sent.rows,
             "requests": self.sent.requests,
         }  # fmt: skip
-        await self._post("/v1/clock", tick)
+        try:
+            await self._post("/v1/clock", tick)
+        except BaseException:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            raise
         await asyncio.gather(*waiting)
 
     def _cut(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -268,10 +274,12 @@ class Sender:
         async with self._session.post(path, json=body) as reply:
             told = await reply.json(content_type=None)
             if reply.status >= 300:
+                parts = (told.get("title"), told.get("detail"), told.get("id"))
                 raise AsofError(
-                    f"The server refused {path}.", found=f"{reply.status}: {told.get('title')}",
-                    mend=str(told.get("detail", "")),
-                )  # fmt: skip
+                    f"The server refused {path}.",
+                    found=f"{reply.status}: {' '.join(str(part) for part in parts if part)}",
+                    mend=str(told.get("mend") or ""),
+                )
             return told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import runpy
 import shutil
@@ -9,8 +10,17 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+import asof
+from asof.engine.rehearsal import Turn
+from asof.errors import AsofError
+from asof.faces.rehearse import Pace, Sender, Sent
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "shop"
 
@@ -109,3 +119,37 @@ def test_rows_that_are_asked_about_four_times_an_hour(tmp_path: Path, name: str)
     told = json.loads(done.stdout)
     assert told["equal"], told["first"]
     assert told["requests"] == told["answered"] == 2 * 4 * 30
+
+
+def test_a_server_that_fails_at_a_tick_leaves_no_question_behind() -> None:
+    class Order(asof.Row):
+        order: asof.Key[int]
+        at: asof.Time
+
+    orders = asof.source(Order)
+    system = SimpleNamespace(tables=(orders,), asked=orders)
+    turn = Turn(60_000_000, {}, pl.DataFrame({"order": range(9), "fired_": [0] * 9}))
+
+    async def never(_: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.json_response({"answers": []})
+
+    async def fault(_: web.Request) -> web.Response:
+        problem = {"title": "A fault.", "id": "5f", "mend": "Its log tells."}
+        return web.json_response(problem, status=500)
+
+    async def tell() -> tuple[AsofError, int]:
+        app = web.Application()
+        app.add_routes([web.post("/v1/predict", never), web.post("/v1/clock", fault)])
+        async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+            sender = Sender(session, system, Pace(0, 8, 500, 1), Sent(0, 0))
+            before = asyncio.all_tasks()
+            with pytest.raises(AsofError) as told:
+                await sender.send(SimpleNamespace(start=0, turns=lambda _: [turn]), quiet=True)
+            asking = [task for task in asyncio.all_tasks() - before if "_ask" in repr(task)]
+            return told.value, len(asking)
+
+    error, left = asyncio.run(tell())
+    assert "500: A fault. 5f" in str(error)
+    assert "Its log tells." in str(error)
+    assert left == 0

@@ -6,6 +6,7 @@ kernel as always, and the rows are those of the same tables, told apart by the s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -119,7 +120,15 @@ class Why:
 
 
 def _value(value: Any) -> str:
-    return "missing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    """A text that cannot be told from its surroundings, or breaks the line, is quoted."""
+    if value is None:
+        return "missing"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    told = str(value)
+    return told if told.isprintable() and told.strip() == told != "" else json.dumps(
+        told, ensure_ascii=False
+    )  # fmt: skip
 
 
 def why(

@@ -219,15 +219,23 @@ def _when_asked(system: System[Any], table: Versions) -> str:
 
 
 def history_of(
-    system: System[Any], store: Store, *, offset: int | None = None, whole: bool = False
+    system: System[Any],
+    store: Store,
+    *,
+    offset: int | None = None,
+    whole: bool = False,
+    newest: bool = False,
 ) -> History:
     """The history that a store holds, as of a journal offset (default: now).
 
     `whole`: with columns that the system does not read, for those who look at rows themselves.
+    A history ends before the stamp of the last message; `newest`: after it, so that a request that
+    was asked just now is one of it.
     """
     at = store.journal.head() if offset is None else offset
     tables = read_tables(system, store, offset=at, whole=whole)
-    return History(system, tables, until_of(system, store), served=first_asked(store, at))
+    until = until_of(system, store) + newest
+    return History(system, tables, until, served=first_asked(store, at))
 
 
 def first_asked(store: Store, offset: int) -> Served:

@@ -98,7 +98,7 @@ async def _serve(
 
 def _why(found: Project, directory: Path, request: str, feature: str) -> Mapping[str, Any]:
     with Store(directory) as store:
-        history = history_of(found.system, store, whole=True)
+        history = history_of(found.system, store, whole=True, newest=True)
     return why(history, zone_of(found.system), request, feature).to_dict()
 
 

@@ -16,7 +16,7 @@ def run(reference: str, request: str, feature: str | None, *, rows: int, as_json
     """Run the command."""
     found = project(reference)
     with Store(found.store) as store:
-        history = history_of(found.system, store, whole=True)
+        history = history_of(found.system, store, whole=True, newest=True)
     told = why(history, zone_of(found.system), request, feature, rows=rows)
     if as_json:
         print_json(told.to_dict())

@@ -89,7 +89,10 @@ def judge(
     history = history_of(system.but(start=moment(start), until=moment(stop)), store)
     life = replay(history)
     answered, differing, largest, first = _answers(life, given, ids)
-    lived = [message_of(one) for one in store.journal.read(kinds=list(DECIDED))]
+    # A life ends with its last request; the server has gone on to `stop`, and may have trained.
+    last = int(history.requests.fired[life.last - 1])
+    kept = map(message_of, store.journal.read(kinds=list(DECIDED)))
+    lived = [message for message in kept if message.at <= last]
     then, now = _decided(lived), _decided(life.log.messages)
     apart = sum(was != is_ for was, is_ in zip(then, now, strict=False)) + abs(len(then) - len(now))
     if apart and not first:

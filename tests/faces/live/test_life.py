@@ -172,3 +172,13 @@ def test_a_request_whose_label_is_known_can_still_be_asked_about(begin):
         assert store.predictions()["request"].to_list() == ["1", "1", "1"]
         found = rerun(system, store)
     assert found.equal, found.first_difference
+
+
+def test_the_request_that_was_asked_last_can_be_explained(begin):
+    up = begin()
+    serving(up)
+    reply = up.client.predict(parcel(70_000), query="?explain=features&durable=true")
+    feature, value = next(iter(reply.json()["answers"][0]["features"].items()))
+    told = up.client.get(f"/v1/why?request=70000&feature={feature}")
+    assert told.status == 200, told.json()
+    assert told.json()["features"][0]["value"] == value

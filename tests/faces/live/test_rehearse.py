@@ -100,25 +100,46 @@ online = asof.System(
     start=datetime(2025, 1, 2, tzinfo=UTC),
 )
 batch = online.but(serving=asof.batch_predictions(hours(3), ahead=hours(3)))
+rare = asof.System(
+    "rare",
+    requests=asof.ticks(meters, every=hours(12)),
+    features=online.features,
+    label=online.label,
+    model=LinearRegression(),
+    retraining=asof.every(hours(21)),
+)
 """
 
 
-@pytest.mark.parametrize("name", ["online", "batch"])
-def test_rows_that_are_asked_about_four_times_an_hour(tmp_path: Path, name: str) -> None:
+def write_meters(folder: Path) -> None:
     begin = datetime(2025, 1, 1, tzinfo=UTC)
     lines = [
         f"{meter},{(begin + timedelta(minutes=30 * n)).isoformat()},{(n * n + len(meter)) % 17}"
         for n in range(150)
         for meter in ("a", "bb")
     ]
-    (tmp_path / "readings.csv").write_text("\n".join(["meter,at,load", *lines]))
-    (tmp_path / "meters.csv").write_text("meter\na\nbb\n")
-    (tmp_path / "shop.py").write_text(METERS)
+    (folder / "readings.csv").write_text("\n".join(["meter,at,load", *lines]))
+    (folder / "meters.csv").write_text("meter\na\nbb\n")
+    (folder / "shop.py").write_text(METERS)
+
+
+@pytest.mark.parametrize("name", ["online", "batch"])
+def test_rows_that_are_asked_about_four_times_an_hour(tmp_path: Path, name: str) -> None:
+    write_meters(tmp_path)
     done = rehearsed(tmp_path, name, "--from", "2025-01-02T00:00Z", "--to", "2025-01-03T06:00Z")
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["equal"], told["first"]
     assert told["requests"] == told["answered"] == 2 * 4 * 30
+
+
+def test_a_training_after_the_last_request_is_no_difference(tmp_path: Path) -> None:
+    write_meters(tmp_path)
+    done = rehearsed(tmp_path, "rare", "--from", "2025-01-02T12:00Z", "--to", "2025-01-03T11:00Z")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["equal"], told["first"]
+    assert told["rerun"]["decisions"] > told["decisions"], "there was one"
 
 
 def test_a_server_that_fails_at_a_tick_leaves_no_question_behind() -> None:

@@ -135,3 +135,14 @@ def test_the_page_asks_for_nothing(study_facts: ServingFacts):
 def test_the_terminal_fits(study_facts: ServingFacts):
     for width in (80, 100):
         assert max(map(len, told.lines(page.of(study_facts), width=width))) <= width
+
+
+def test_a_mode_without_a_figure_leaves_the_others_their_differences():
+    facts = example_modes.STUDIES["usual"]()
+    why = "There is no labelled row to train on, for no run knew a request that was due by then"
+    last = replace(facts.modes[-1], total=Figure.missing(why), difference=None, why=why)
+    lines = told.lines(page.of(replace(facts, modes=(*facts.modes[:-1], last))), width=80)
+    text = " ".join(lines)
+    assert "against online, 95%" in text
+    assert names.difference(facts, facts.modes[1]) in text
+    assert f"{names.brief(last)}: {why}." in text

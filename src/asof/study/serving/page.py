@@ -156,11 +156,17 @@ def _brief(facts: ServingFacts) -> Table:
     """The table of the terminal."""
     if facts.trouble:
         return tabulated("", "", [], "modes")
+    # A reason is longer than any figure, and would leave no room for the column of the others.
+    failed = {
+        mode.name: f"{names.brief(mode)}: {names.difference(facts, mode)}."
+        for mode in facts.modes
+        if mode.kind != "online" and (mode.difference is None or mode.difference.value is None)
+    }
     rows: Sequence[tuple[str, ...]] = [
         (
             names.brief(mode),
             names.level(facts, mode),
-            names.difference(facts, mode),
+            "" if mode.name in failed else names.difference(facts, mode),
             names.age(mode.age_half),
             _share(mode.covered),
             names.cost(mode),
@@ -168,4 +174,5 @@ def _brief(facts: ServingFacts) -> Table:
         for mode in facts.modes
     ]
     columns = f"{facts.metric.words}|>all|>against online, 95%|>old|>known|>CPU"
-    return tabulated("", columns, rows, "modes")
+    made = tabulated("", columns, rows, "modes")
+    return replace(made, notes=(*made.notes, *failed.values()))

@@ -6,6 +6,8 @@ import pytest
 
 import asof
 from asof import Col, Key, KeyTime, Moment, Time, days, hours, minutes
+from asof.declare.policies import TrainWindow
+from asof.declare.written import written
 from asof.errors import DeclarationError
 
 
@@ -224,3 +226,37 @@ def test_a_thing_of_the_wrong_kind_is_named_where_it_is_written(mistake, what, m
     assert what in error.value.what
     assert mend in error.value.mend
     assert error.value.where.startswith("test_system.py:")
+
+
+NIGHT = asof.daily(time(3, 0), zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        asof.never(),
+        asof.every(days(14)),
+        asof.after(labels=500) | asof.weekly(2, time(3, 30), zone="Europe/Berlin"),
+        asof.monthly(28, time(3, 30, 15), zone="UTC"),
+        asof.expanding(),
+        asof.sliding(hours(30)),
+        asof.online(),
+        asof.batch_features(NIGHT, takes=minutes(20), trained="fresh"),
+        asof.batch_features(hours(6)),
+        asof.batch_predictions(hours(6), ahead=days(1), otherwise=0.25),
+    ],
+)
+def test_policies_are_printed_as_one_writes_them(policy):
+    said = written(policy)
+    assert eval(said, {"time": time, **vars(asof)}) == policy
+    name = "train" if isinstance(policy, TrainWindow) else "retraining"
+    if said.startswith(("online", "batch")):
+        name = "serving"
+    assert f"  {name:<15} {said}\n" in str(declared(**{name: policy}))
+
+
+def test_what_is_not_declared_is_said_so():
+    told = str(declared(baselines=(asof.rate(Order.customer),
+        asof.persistence(parcels.same(Order.order_id), Parcel.days_late))))  # fmt: skip
+    assert "  start           not declared\n" in told
+    assert "rate(Order.customer), persistence(parcel[order_id = Order.order_id], " in told

@@ -29,6 +29,7 @@ from asof.declare.times import (
     TimeExpression,
 )
 from asof.declare.windows import Q
+from asof.declare.written import written
 from asof.units import DAY, HOUR, Duration
 
 
@@ -163,7 +164,7 @@ class System(Generic[Q]):
 def _words(value: object) -> str:
     match value:
         case Ticks(table=table, schedule=schedule):
-            return f"every row of {table.name}, {schedule!r}"
+            return f"every row of {table.name}, {_words(schedule)}"
         case Table(name=name, row=row):
             return f"{name} ({row.__name__})"
         case Label() if value.span is None:
@@ -172,10 +173,14 @@ def _words(value: object) -> str:
         case Label():
             return f"{'happens: ' if value.happens else ''}{value.value!r}, wait {value.wait!r}"
         case Rate(columns=columns):
-            return f"rate by {columns!r}"
+            return f"rate({', '.join(map(repr, columns))})"
+        case Persistence(joined=joined, value=latest):
+            return f"persistence({joined!r}, {latest!r})"
+        case None:
+            return "not declared"
         case tuple():
             return ", ".join(_words(part) for part in cast("tuple[object, ...]", value)) or "none"
         case datetime():
             return value.isoformat()
         case _:
-            return repr(value)
+            return written(value) or repr(value)

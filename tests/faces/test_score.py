@@ -39,6 +39,23 @@ def test_the_requests_of_a_day_are_answered_into_a_file(lived):
     assert rows["as_of"][0] == "2025-02-20T00:00:00Z"
 
 
+def test_where_nothing_is_known_ahead_it_says_so_and_keeps_what_it_fitted(work):
+    assert work.backtest("-q").status == ExitCode.DONE  # parcels are known when they are sent
+    done = work.asof(
+        "score", "system.py", "--as-of", AS_OF, "--fit", "--ahead", "1min", "--out", "day.csv", "-q"
+    )
+    assert done.status == ExitCode.DONE
+    lines = done.out.splitlines()
+    assert lines[0].startswith("Nothing is asked within ")
+    assert "--requests FILE" in lines[0]
+    name, _, kept = lines[1].partition(" is kept, fitted on ")
+    assert kept.endswith(" rows.")
+    identity = name.partition("(")[2].rstrip(")")
+    promoted = work.asof("promote", "system.py", identity)
+    assert promoted.status == ExitCode.DONE
+    assert identity in promoted.out
+
+
 def test_json_is_one_document_with_what_was_asked(lived):
     done = lived.asof(
         "score", "system.py", "--as-of", AS_OF, "--ahead", "12h", "--out", "day.parquet",

@@ -112,7 +112,11 @@ def _told(result: Scored, zone: str) -> list[str]:
     lines = [f"{answered} by {result.name} ({result.model}), {result.why}."]
     if not result.rows:
         reach = f"{Duration(result.ahead)} from {as_of} on"
-        lines = [f"Nothing is asked within {reach}, as far as was known then."]
+        nothing = f"Nothing is asked within {reach}, as far as was known then"
+        ahead = "a request is known ahead where the lag of its source is negative"
+        lines = [f"{nothing}: {ahead}. --requests FILE answers the rows of a file."]
+        if result.why.startswith("fitted"):
+            lines.append(f"{result.name} ({result.model}) is kept, {result.why}.")
     if result.reasons:
         lost = result.rows - result.predicted
         told = "; ".join(f"{reason}: {count:,}" for reason, count in result.reasons.items())

@@ -148,7 +148,7 @@ def _running(server: Mapping[str, Any], zone: str) -> list[str]:
     counts, outlook = server["counts"], server["outlook"]
     lines.append(
         f"{numbers.many(counts['rows'], 'row')} taken in, {counts['quarantined']:,} of them to "
-        f"quarantine; {numbers.many(counts['answers'], 'request')} answered."
+        f"quarantine; {numbers.many(counts['answers'], 'request')} answered, since it started."
     )
     if outlook["value"] is not None:
         lines.append(

@@ -206,7 +206,10 @@ def test_a_model_of_other_features_is_refused_by_what_differs(shop: Path):
     linear = asof.score(world.linear, as_of=AT, base=shop, fit=True)
     with pytest.raises(UsageError, match="another declaration") as refused:
         asof.score(other, as_of=AT, base=shop, model=linear.model)
-    assert refused.value.found == "coming has another meaning; mean is gone; new is new"
+    assert refused.value.found == (
+        f"its fingerprint is {world.linear.fingerprint}: "
+        "coming has another meaning; mean is gone; new is new"
+    )
 
 
 def test_a_variant_with_the_same_question_may_use_the_model(shop: Path):

@@ -85,7 +85,7 @@ class TimeExpression(Expression[R, datetime]):
             raise AttributeError(name)
 
 
-def _ordered(name: str, one: TimeExpression[R], other: object) -> Expression[R, bool]:
+def _ordered(name: str, one: TimeExpression[R], other: TimeExpression[R]) -> Expression[R, bool]:
     if isinstance(other, TimeExpression):
         return Operation(name, (one, other))
     raise DeclarationError(

@@ -65,7 +65,8 @@ async def _work_and_quiet() -> None:
 
 
 def test_it_leaves_the_process_as_it_was() -> None:
-    callbacks, frozen = list(gc.callbacks), gc.get_freeze_count()
+    callbacks, frozen, often = list(gc.callbacks), gc.get_freeze_count(), gc.get_threshold()
     with Collector():
         assert gc.get_freeze_count() > frozen
-    assert (gc.callbacks, gc.get_freeze_count()) == (callbacks, 0)
+        assert gc.get_threshold() != often
+    assert (gc.callbacks, gc.get_freeze_count(), gc.get_threshold()) == (callbacks, 0, often)

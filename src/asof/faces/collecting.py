@@ -13,6 +13,11 @@ import gc
 from collections.abc import Callable
 from typing import Any, Self
 
+OFTEN = (10_000, 5, 2)
+"""New objects before a search of what is new, and how many of those before an older generation is
+searched too: with the 700 of a short script the requests under way are gone through for nothing,
+and with more than a hundred thousand a search would be felt.
+"""
 QUIET = 5.0
 """Seconds without work after which all is looked through: whoever asks meanwhile waits."""
 
@@ -27,13 +32,19 @@ class Collector:
     True
     """
 
+    def __init__(self) -> None:
+        self._before = gc.get_threshold()
+
     def __enter__(self) -> Self:
+        self._before = gc.get_threshold()
+        gc.set_threshold(*OFTEN)
         gc.callbacks.append(self._searched)
         self.search()
         return self
 
     def __exit__(self, *_: object) -> None:
         gc.callbacks.remove(self._searched)
+        gc.set_threshold(*self._before)
         gc.unfreeze()
 
     def search(self) -> None:

@@ -218,6 +218,11 @@ class LiveJournal:
             )
 
     @property
+    def failing(self) -> bool:
+        """Whether nothing can be written now; `health` says why."""
+        return self._failing is not None or self._broken is not None
+
+    @property
     def broken(self) -> StoreError | None:
         """Why nothing will ever be written any more, if the thread that writes has ended."""
         return None if self._broken is None else self._ended()

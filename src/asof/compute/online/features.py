@@ -14,7 +14,7 @@ import polars as pl
 
 from asof.compute.evaluate import TICK
 from asof.compute.online.lookup import OnlineLookup
-from asof.compute.online.table import OnlineTable, Taken, Values
+from asof.compute.online.table import OnlineTable, Taken, Values, picked
 from asof.compute.online.windows import OnlineWork
 from asof.compute.plan import Named, Work, plan
 from asof.compute.scalar import compiled
@@ -38,7 +38,7 @@ class OnlineFeatures:
         planned = plan(columns)
         self.names = tuple(name for name, _ in columns)
         names = [spec.name for spec in tables[asked].row.columns_] + ([TICK] if ticks else [])
-        self._keys = [names.index(name) for name in tables[asked].keys]
+        self._key = picked([names.index(name) for name in tables[asked].keys])
         self._works: list[OnlineLookup | OnlineWork] = []
         looking: dict[str, list[OnlineLookup | OnlineWork]] = {}
         places = {name: i for i, name in enumerate(names)}
@@ -91,8 +91,10 @@ class OnlineFeatures:
     def _answered(self, rows: Sequence[Values], at: Sequence[int]) -> list[list[Any]]:
         for table in self.tables.values():
             table.advance(at[-1])
+        if not self._works:
+            return [self._read(row) for row in rows]
         facts: list[list[Any]] = [list(row) for row in rows]
-        keys = [tuple([row[i] for i in self._keys]) for row in rows]
+        keys = [self._key(row) for row in rows]
         for work, joins in zip(self._works, self._joins, strict=True):
             asked = [tuple(joins(row)) for row in rows]
             told = work.ask(asked) if isinstance(work, OnlineLookup) else work.ask(asked, at, keys)

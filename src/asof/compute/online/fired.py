@@ -26,7 +26,7 @@ class FiredKeys:
 
     >>> fired = FiredKeys([(5,), (7,)])
     >>> fired.add((6,)), (6,) in fired, (8,) in fired, len(fired)
-    (None, True, False, 3)
+    (True, True, False, 3)
     """
 
     def __init__(self, keys: Sequence[Values] = ()) -> None:
@@ -53,14 +53,16 @@ class FiredKeys:
         place = bisect_left(shard, number)
         return place < len(shard) and shard[place] == number
 
-    def add(self, key: Values) -> None:
-        """Take a key."""
+    def add(self, key: Values) -> bool:
+        """Take a key; whether it is new."""
         number = _number(key)
         shard = self._shards[number >> _SHIFT]
         place = bisect_left(shard, number)
-        if place == len(shard) or shard[place] != number:
-            shard.insert(place, number)
-            self._size += 1
+        if place < len(shard) and shard[place] == number:
+            return False
+        shard.insert(place, number)
+        self._size += 1
+        return True
 
 
 def _number(key: Values) -> int:

@@ -41,7 +41,7 @@ class OnlineLabels:
     ) -> None:
         label = system.label
         self._happens = label.happens
-        self._wait = label.constant_wait
+        self._wait = None if label.constant_wait is None else label.constant_wait.microseconds
         self._due = None if label.due is None else compiled([("due", label.due)], places)
         self._seen = OnlineFeatures(
             [("label", _fact(label))],
@@ -78,7 +78,7 @@ class OnlineLabels:
 
     def _due_of(self, asked: Asked) -> int:
         if self._wait is not None:
-            return asked.at + self._wait.microseconds
+            return asked.at + self._wait
         if self._due is None:
             raise TypeError("a label without a wait has a due time")
         return int(self._due(asked.row)[0])

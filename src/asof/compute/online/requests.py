@@ -13,7 +13,7 @@ import polars as pl
 from asof.compute.evaluate import POLARS, TICK
 from asof.compute.online.features import load
 from asof.compute.online.fired import FiredKeys
-from asof.compute.online.table import OnlineTable, Taken, Values
+from asof.compute.online.table import OnlineTable, Taken, Values, picked
 from asof.compute.requests import Requests, names
 from asof.compute.scalar import compiled
 from asof.compute.schedule import moments
@@ -49,9 +49,9 @@ class OnlineRequests:
         places = {name: i for i, name in enumerate([*columns, TICK])}
         self._schema = {spec.name: spec for spec in asked.row.columns_}
         self._keys = tuple(asked.keys)
-        self._key_places = [places[key] for key in self._keys]
+        self._key = picked([places[key] for key in self._keys])
         self._at = compiled([("at", system.asked_at)], places)
-        self._fires: list[tuple[int, int, Values, int]] = []
+        self._fires: list[tuple[int, int, Values, int, int]] = []
         self._put = 0
         self._identity: dict[Values, int] = {}
         self._fired = FiredKeys()
@@ -96,7 +96,7 @@ class OnlineRequests:
         self._identity[key] = identity
         self._put += 1
         at = self._at(values)[0]
-        heapq.heappush(self._fires, (max(at, known_from), self._put, key, identity))
+        heapq.heappush(self._fires, (max(at, known_from), self._put, key, identity, at))
 
     def withdraw(self, identity: int, values: Values, moment: int) -> None:
         """A version is not visible any more: it does not fire."""
@@ -104,9 +104,6 @@ class OnlineRequests:
         key = self._key(values)
         if self._identity.get(key) == identity:
             del self._identity[key]
-
-    def _key(self, values: Values) -> Values:
-        return tuple([values[i] for i in self._key_places])
 
     # --- asking --------------------------------------------------------------------------------
 
@@ -129,22 +126,24 @@ class OnlineRequests:
                 yield from self._ticked(self._tick)
                 self._tick = self._next_tick(self._tick + 1)
             elif fire < before and (change is None or fire <= change):
-                yield from self._fire()
+                asked = self._fire()
+                if asked is not None:
+                    yield asked
             elif change is not None and change < before:
                 # One at a time: a row whose time has passed fires as it is taken (LAW 2a).
                 self.table.step()
             else:
                 return
 
-    def _fire(self) -> Iterator[Asked]:
-        at, _, key, identity = heapq.heappop(self._fires)
-        if self._identity.get(key) != identity or key in self._fired:
-            return
+    def _fire(self) -> Asked | None:
+        """The request that is next, unless it has fired or another version took its place."""
+        fires, _, key, identity, at = heapq.heappop(self._fires)
+        if self._identity.get(key) != identity or not self._fired.add(key):
+            return None
         row = self.table.row(key)
         if row is None:
             raise TypeError(f"{key} fires and is not visible")
-        self._fired.add(key)
-        yield Asked(self._name(key), key, row, self._at(row)[0], at)
+        return Asked(self._name(key), key, row, at, fires)
 
     def _ticked(self, tick: int) -> Iterator[Asked]:
         self.table.advance(tick)

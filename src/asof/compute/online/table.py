@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from asof.compute.table import Versions
@@ -20,6 +21,20 @@ Values = tuple[Any, ...]
 
 _LEAST = 4096
 """Fewer rows are kept as they are, whether anything can see them or not."""
+
+
+def picked(places: Sequence[int]) -> Callable[[Values], Values]:
+    """What takes the values at some places out of a row, as a row.
+
+    >>> picked([2, 0])(("a", "b", "c")), picked([1])(("a", "b", "c")), picked([])(("a",))
+    (('c', 'a'), ('b',), ())
+    """
+    if len(places) > 1:
+        return itemgetter(*places)
+    if not places:
+        return lambda _: ()
+    only = places[0]
+    return lambda values: (values[only],)
 
 
 class Taken(NamedTuple):
@@ -76,6 +91,7 @@ class OnlineTable:
         self.table = table
         self.newest: int | None = None
         self._keys = [names.index(name) for name in table.keys]
+        self._key = picked(self._keys)
         self._content = [
             i
             for i, name in enumerate(names)
@@ -174,7 +190,7 @@ class OnlineTable:
         if not self._keys:
             self._show(row)
             return
-        key = tuple([row.values[i] for i in self._keys])
+        key = self._key(row.values)
         known = self._current.get(key)
         if known is not None:
             identity, values = known

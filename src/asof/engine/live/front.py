@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asof.compute.online.requests import Asked
-from asof.compute.online.table import Taken, Values
+from asof.compute.online.table import Taken, Values, picked
 from asof.declare.kept import ALWAYS
 from asof.engine.clock import Stamps
 from asof.engine.live.answers import Answer, Receipt, Row, SetApart
@@ -42,7 +42,7 @@ _TURN = 32
 """Requests answered in one turn of the loop: enough to share its costs, a few milliseconds."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Job:
     """Requests that came together, and who waits for their answers."""
 
@@ -95,7 +95,7 @@ class Front:
         self._loop = asyncio.get_running_loop()
         self._key_names = frozenset(core.asked.keys)
         columns = [spec.name for spec in core.asked.row.columns_]
-        self._key_places = [columns.index(name) for name in core.asked.keys]
+        self._key = picked([columns.index(name) for name in core.asked.keys])
         self.sampled: Callable[[Sequence[Reply], int], None] | None = None
 
     # --- the log of the loop -------------------------------------------------------------------
@@ -235,7 +235,7 @@ class Front:
     @property
     def recording(self) -> bool:
         """Whether answers are being recorded."""
-        return not self._journal.health.failing
+        return not self._journal.failing
 
     def ages(self, as_of: int) -> Mapping[str, float | None]:
         """By source the seconds since the newest row that features see became known."""
@@ -292,15 +292,17 @@ class Front:
 
     def _hand_in(self, rows: Sequence[Good]) -> None:
         """Let rows that came with questions count, as one message."""
-        placed = [row._replace(position=i) for i, row in enumerate(rows)]
+        placed = (
+            rows if len(rows) == 1 else [row._replace(position=i) for i, row in enumerate(rows)]
+        )
         self.apply(self.core.asked.name, Came(placed, ()), handed_in=True)
 
     def _asked_by(self, row: Row) -> tuple[Values, Good | None]:
         """The key that a request asks about, and its row where it says more than is known."""
-        if row.keys() == self._key_names:
+        if len(row) == len(self._key_names) and row.keys() == self._key_names:
             return self._bare_key(row), None
         good = self._doors[self.core.asked.name].plain(row) or self._looked_at(row)
-        key = tuple([good.values[i] for i in self._key_places])
+        key = self._key(good.values)
         return key, None if self.core.requests.table.row(key) == good.values else good
 
     def _looked_at(self, row: Row) -> Good:

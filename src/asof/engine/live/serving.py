@@ -131,6 +131,8 @@ class LiveServing:
                 "No model is in service yet.",
                 mend="Wait for the first training; asof status says what it waits for.",
             )
+        if isinstance(self._serving, Online):
+            return self._answered_online(asked)
         as_of = [self.as_of(one.fired) for one in asked]
         rows, covered = self._rows(asked, as_of)
         told = self.features.ask(rows, as_of)
@@ -145,6 +147,19 @@ class LiveServing:
             Reply(*reply)
             for reply in zip(
                 asked, as_of, predictions, models, fallback, told, vectors, strict=True
+            )
+        ]
+
+    def _answered_online(self, asked: Sequence[Asked]) -> list[Reply]:
+        """The same where features are as of the requests and one model answers them all."""
+        model, as_of = self._models[-1], [one.fired for one in asked]
+        told = self.features.ask([one.row for one in asked], as_of)
+        vectors = list(map(self._vectors[model.name], told))
+        predictions = self._predictions(model.runtime, told, vectors)
+        return [
+            Reply(one, one.fired, prediction, model, False, values, doubles)
+            for one, prediction, values, doubles in zip(
+                asked, predictions, told, vectors, strict=True
             )
         ]
 
@@ -165,15 +180,24 @@ class LiveServing:
             if fallback[i]:
                 found[i] = self._otherwise(models[i])
         for rows in by_model.values():
-            runtime = models[rows[0]].runtime
-            if runtime.takes_words:
-                predictions = runtime.predict_matrix(self._matrix([told[i] for i in rows])).tolist()
-            elif runtime.kind == "lightgbm":
-                predictions = [runtime.predict_one(vectors[i]) for i in rows]
-            else:
-                predictions = runtime.predict(np.array([vectors[i] for i in rows])).tolist()
+            predictions = self._predictions(
+                models[rows[0]].runtime, [told[i] for i in rows], [vectors[i] for i in rows]
+            )
             for i, prediction in zip(rows, predictions, strict=True):
                 found[i] = prediction
+        return found
+
+    def _predictions(
+        self, runtime: Runtime, told: Sequence[list[Any]], vectors: Sequence[list[float]]
+    ) -> list[float]:
+        """What one model says."""
+        if runtime.kind == "lightgbm" and not runtime.takes_words:
+            return list(map(runtime.predict_one, vectors))
+        if runtime.takes_words:
+            answers = runtime.predict_matrix(self._matrix(told))
+        else:
+            answers = runtime.predict(np.array(vectors))
+        found: list[float] = answers.tolist()
         return found
 
     def _matrix(self, rows: Sequence[list[Any]]) -> Matrix:

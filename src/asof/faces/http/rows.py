@@ -10,7 +10,6 @@ from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import asdict
 
 from asof.declare.place import nearest
 from asof.declare.rows import ColumnSpec, Row
@@ -66,12 +65,10 @@ def _exact(spec: ColumnSpec) -> Any:
     return _TYPES[spec.type] | None if spec.nullable else _TYPES[spec.type]
 
 
-def plain(row: msgspec.Struct) -> Plain:
+def plain(rows: Sequence[msgspec.Struct]) -> list[Plain]:
     """The values that were sent."""
-    values = asdict(row)
-    if UNSET in values.values():
-        return {name: value for name, value in values.items() if value is not UNSET}
-    return values
+    found: list[Plain] = msgspec.to_builtins(rows)
+    return found
 
 
 class Reader:
@@ -129,7 +126,7 @@ class Reader:
             read: list[msgspec.Struct] = msgspec.convert(rows, self._several)
         except msgspec.ValidationError as error:
             raise unfit(str(error), self.names) from error
-        return [plain(row) for row in read]
+        return plain(read)
 
     def _read(self, decode: Callable[[bytes], Any], body: bytes) -> list[Plain]:
         try:
@@ -139,7 +136,7 @@ class Reader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable(error, body) from error
         require_some(len(rows), self._limit)
-        return [plain(row) for row in rows]
+        return plain(rows)
 
 
 def require_some(count: int, limit: int) -> None:

@@ -6,8 +6,9 @@ is explained: rows that came after the answer and count from before it (arrival)
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from asof.engine.live.child import Child, ChildFailed
 from asof.engine.live.fit import Declared, live_history
 from asof.engine.live.serving import Reply
 from asof.engine.registry import fitted_for
+from asof.errors import StoreError
 from asof.stores.store import Store
 
 _KEPT = 256
@@ -73,12 +75,21 @@ class Parity:
                 )
         self._seen += len(replies)
 
-    async def check(self) -> None:
-        """Compute again what was sampled since the last check."""
+    async def check(self, durable: Callable[[], None]) -> None:
+        """Compute again what was sampled since the last check.
+
+        `durable` waits until all that came up to now is so: the other process sees nothing else,
+        and would take what answers saw for what they could not see.
+        """
         if not self._samples:
             return
         samples = list(self._samples)
         self._samples.clear()
+        try:
+            await asyncio.to_thread(durable)
+        except StoreError as error:
+            self.failed = f"{error.what} {error.found}"
+            return
         try:
             found: list[Difference] = await self._child.run(
                 computed_again, self._declared, self._directory, samples

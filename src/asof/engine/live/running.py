@@ -319,7 +319,7 @@ class Running:
                     self._last_seal = ""
                 except ChildFailed as error:
                     self._last_seal = f"{error.what} {error.found}"
-            await self._parity.check()
+            await self._parity.check(self._journal.flush)
 
     # --- the doors -----------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from parcels_up import delivery, parcel, serving, until, write
 
+from asof.engine.live.rerun import rerun
+from asof.faces.project import system_of
 from asof.stores.store import Store
 
 
@@ -129,15 +131,21 @@ def test_a_fit_that_gives_no_model(begin, tmp_path, how, options, reason):
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
-@pytest.mark.skipif(FAKETIME is None, reason="faketime is not installed")
-def test_a_clock_that_is_set_back_an_hour(begin, tmp_path):
-    write(tmp_path)
-    clock = tmp_path / "clock"
+def by_a_clock(begin, folder):
+    """A server whose clock is told by a file, as an offset from that of the machine."""
+    clock = folder / "clock"
     clock.write_text("+0", encoding="utf-8")
     up = begin(
         LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_NO_CACHE="1",
         FAKETIME_DONT_FAKE_MONOTONIC="1",
     )  # fmt: skip
+    return up, clock
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="faketime is not installed")
+def test_a_clock_that_is_set_back_an_hour(begin, tmp_path):
+    write(tmp_path)
+    up, clock = by_a_clock(begin, tmp_path)
     serving(up)
     before = seen(up, 1)
     assert up.client.send("delivery", bodies(0)).status == 201
@@ -158,3 +166,24 @@ def test_a_clock_that_is_set_back_an_hour(begin, tmp_path):
     assert up.client.send("delivery", bodies(2)).status == 201
     assert up.client.status()["stamps_ahead_seconds"] < 1
     assert up.stop() == 0, up.said()
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="faketime is not installed")
+def test_a_model_that_is_ready_when_the_clock_has_fallen_back(begin, tmp_path):
+    write(tmp_path, retraining="asof.after(labels=20)")
+    up, clock = by_a_clock(begin, tmp_path)
+    serving(up)
+    (tmp_path / "fit").write_text("never ends", encoding="utf-8")
+    labels(up, 0)
+    until(lambda: up.client.status()["training"])
+    last = seen(up, 1)
+    assert last["version"] == up.client.status()["model"]
+    clock.write_text("-1h", encoding="utf-8")
+    (tmp_path / "fit").unlink()
+    told = until(lambda: (now := up.client.status())["model_name"] == "m2" and now)
+    assert told["model_since"] > last["at"], "it serves from now on, and not from an hour ago"
+    assert seen(up, 2)["version"] == told["model"]
+    assert up.stop() == 0, up.said()
+    with Store(up.store) as store:
+        again = rerun(system_of(str(tmp_path / "system.py")), store)
+    assert again.equal, again.first_difference

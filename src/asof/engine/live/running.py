@@ -233,7 +233,9 @@ class Running:
 
     def _now(self) -> int:
         stamps = self._stamps
-        return now() if isinstance(stamps, RealStamps) else max(stamps.last, stamps.accepted)
+        if isinstance(stamps, RealStamps):
+            return max(now(), stamps.last)  # where the clock fell back stamps run ahead of it
+        return max(stamps.last, stamps.accepted)
 
     def _run(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
@@ -277,7 +279,8 @@ class Running:
 
     def _fit_ended(self, began: TrainingBegan, done: FitDone) -> None:
         ready = began.at + self.system.training_takes.microseconds
-        at = ready if self._stream is not None else max(self._now(), ready)
+        # Later than every request that the model before it has answered.
+        at = ready if self._stream is not None else max(self._stamps.next(), ready)
         message: Message = (
             TrainingFailed(at, began.model, began.at, done.reason, done.traceback)
             if done.id is None
@@ -294,13 +297,13 @@ class Running:
         """Take what is decided when its time comes, asked or not."""
         while self._stream is None:
             due = self.core.next_timer
-            wait = _LOOK if due is None else min(_LOOK, max(0.0, (due - now()) / 1e6))
+            wait = _LOOK if due is None else min(_LOOK, max(0.0, (due - self._now()) / 1e6))
             await asyncio.sleep(max(wait, 0.001))
             if self._journal.broken is not None:
                 return  # nothing is decided that is not recorded; readiness says so
-            if (due := self.core.next_timer) is not None and due <= now():
-                self.core.pass_timers(now())
-            self.core.expect_due(now())
+            if (due := self.core.next_timer) is not None and due <= self._now():
+                self.core.pass_timers(self._now())
+            self.core.expect_due(self._now())
             self.core.tidy()
             if self._journal.health.failing:
                 self._reload = True  # rows that came with requests may have been refused too

@@ -1,4 +1,4 @@
-"""A journal whose thread ends, for whatever reason: nothing is answered that is never recorded."""
+"""What is recorded late, or never: a journal that is slow, and one whose thread has ended."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from asof.study.backtest import ingest_declared
 
 
 @asynccontextmanager
-async def living(folder):
+async def living(folder, **more):
     """The system of a folder, running in this process, with its first model."""
     file = str(write(folder) / "system.py")
     system = system_of(file)
     with Store(folder / "store") as store:
         ingest_declared(system, store, folder)
-    settings = Settings(address="")
+    settings = Settings(address="", **more)
     async with running(
         system, partial(system_of, file), folder / "store", settings, lambda *_: {}
     ) as live:
@@ -65,3 +65,14 @@ def test_nothing_is_answered_that_will_never_be_recorded(tmp_path, monkeypatch):
         asyncio.run(life())
     with Store(tmp_path / "store") as store:
         assert store.predictions()["request"].to_list() == ["1"]
+
+
+def test_what_is_checked_again_has_been_recorded(tmp_path):
+    async def life():
+        async with living(tmp_path, within=600.0, check_every=1) as live:
+            await live.predict([parcel(1), parcel(2)])
+            await live._parity.check(live._journal.flush)
+            return live.status()["parity"]
+
+    told = asyncio.run(life())
+    assert (told["checked"], told["differing"], told["failed"]) == (2, 0, ""), told

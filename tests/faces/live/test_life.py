@@ -66,7 +66,7 @@ def test_a_model_takes_over_and_a_stop_loses_nothing(begin, tmp_path):
     assert reasons[0] == "the life starts"
     assert all("new labels, 40 asked for" in reason for reason in reasons[1:])
     parity = up.client.status()["parity"]
-    assert (parity["differing"], parity["failed"]) == (0, "")
+    assert (parity["differing"], parity["failed"]) == (0, ""), parity
     assert up.client.status()["sealing"] == ""
 
     assert up.stop() == 0, "under load"

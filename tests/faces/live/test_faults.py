@@ -131,10 +131,17 @@ def test_a_fit_that_gives_no_model(begin, tmp_path, how, options, reason):
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
+def turn(clock, told):
+    """Set a clock, at one stroke: every process reads the file whenever it asks for the time."""
+    part = clock.with_suffix(".part")
+    part.write_text(told, encoding="utf-8")
+    part.replace(clock)
+
+
 def by_a_clock(begin, folder):
     """A server whose clock is told by a file, as an offset from that of the machine."""
     clock = folder / "clock"
-    clock.write_text("+0", encoding="utf-8")
+    turn(clock, "+0")
     up = begin(
         LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_NO_CACHE="1",
         FAKETIME_DONT_FAKE_MONOTONIC="1",
@@ -149,7 +156,7 @@ def test_a_clock_that_is_set_back_an_hour(begin, tmp_path):
     serving(up)
     before = seen(up, 1)
     assert up.client.send("delivery", bodies(0)).status == 201
-    clock.write_text("-1h", encoding="utf-8")
+    turn(clock, "-1h")
     after = seen(up, 2)
     assert after["at"] > before["at"], "moments only move on"
     assert after["features"]["deliveries"] == before["features"]["deliveries"] + 100
@@ -159,10 +166,10 @@ def test_a_clock_that_is_set_back_an_hour(begin, tmp_path):
     assert int(refused.headers["retry-after"]) > 0
     assert "clock fell back" in refused.json()["title"]
     assert seen(up, 3)["recorded"] is True
-    clock.write_text("-30", encoding="utf-8")
+    turn(clock, "-30")
     assert up.client.send("delivery", bodies(1)).status == 201, "within the bound"
     assert up.client.status()["stamps_ahead_seconds"] > 1
-    clock.write_text("+0", encoding="utf-8")
+    turn(clock, "+0")
     assert up.client.send("delivery", bodies(2)).status == 201
     assert up.client.status()["stamps_ahead_seconds"] < 1
     assert up.stop() == 0, up.said()
@@ -178,7 +185,7 @@ def test_a_model_that_is_ready_when_the_clock_has_fallen_back(begin, tmp_path):
     until(lambda: up.client.status()["training"])
     last = seen(up, 1)
     assert last["version"] == up.client.status()["model"]
-    clock.write_text("-1h", encoding="utf-8")
+    turn(clock, "-1h")
     (tmp_path / "fit").unlink()
     told = until(lambda: (now := up.client.status())["model_name"] == "m2" and now)
     assert told["model_since"] > last["at"], "it serves from now on, and not from an hour ago"

@@ -44,6 +44,13 @@ def test_moments_are_exact_to_the_microsecond(door):
     assert door.predict(parcel()).json()["answers"][0]["at"] == "2026-07-11T23:59:59.999999Z"
 
 
+def test_a_row_without_its_envelope_is_told_where_it_belongs(door):
+    reply = door.post("/v1/predict", {"parcel_id": 7})
+    assert reply.status == 422
+    assert reply.json()["field"] == "parcel_id"
+    assert '{"requests": [{...}, ...]}' in reply.json()["mend"]
+
+
 def test_the_vector_comes_only_when_it_is_asked_for(door):
     answer = door.predict(parcel(weight=4.5), query="?explain=features").json()["answers"][0]
     assert answer["features"] == {"weight": 4.5, "floors": None, "late": 0.5}

@@ -8,6 +8,8 @@ import runpy
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ import polars as pl
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
+from parcels_up import Client
 
 import asof
 from asof.engine.rehearsal import Turn
@@ -174,3 +177,20 @@ def test_a_server_that_fails_at_a_tick_leaves_no_question_behind() -> None:
     assert "500: A fault. 5f" in str(error)
     assert "Its log tells." in str(error)
     assert left == 0
+
+
+def test_who_waits_for_a_row_hears_of_the_first_time_that_it_is_asked(
+    begin, tmp_path: Path
+) -> None:
+    write_meters(tmp_path)
+    (tmp_path / "system.py").write_text(f"{METERS}\nsystem = online\n")
+    up = begin("--rehearsal", "2025-01-02T00:00Z")
+    hour = {"rows": 0, "requests": 0}
+    up.client.ask("POST", "/v1/clock", {"at": "2025-01-02T01:00:00Z", **hour})
+    with ThreadPoolExecutor(1) as thread, closing(Client(up.port)) as client:
+        asked = thread.submit(client.predict, {"meter": "a"})
+        hour["requests"] = 1
+        ticked = up.client.ask("POST", "/v1/clock", {"at": "2025-01-02T02:00:00Z", **hour})
+        (answer,) = asked.result(60).json()["answers"]
+    assert ticked.status == 200
+    assert datetime.fromisoformat(answer["as_of"]) == datetime(2025, 1, 2, 1, tzinfo=UTC)

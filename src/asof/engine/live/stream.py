@@ -88,9 +88,12 @@ class Stream:
 
     def _answer(self, asked: Sequence[Asked]) -> None:
         """Answer those of the requests that fired for which somebody waits."""
-        wanted = [one for one in asked if self._key(one) in self._held]
-        if wanted:
-            self._reply(wanted)
+        first: dict[Values, Asked] = {}  # who waits hears of the first, should a row fire again
+        for one in asked:
+            if self._key(one) in self._held:
+                first.setdefault(self._key(one), one)
+        if first:
+            self._reply(list(first.values()))
 
     def _key(self, asked: Asked) -> Values:
         """The key of the asked row, without the moment of a tick."""

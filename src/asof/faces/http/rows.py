@@ -105,7 +105,16 @@ class Reader:
         Raises:
             Refusal: it cannot be read, or holds no or too many requests.
         """
-        return self._read(lambda given: self._requests.decode(given).requests, body)
+        try:
+            return self._read(lambda given: self._requests.decode(given).requests, body)
+        except Refusal as refused:
+            if refused.row is not None or refused.field in (None, "requests"):
+                raise
+            raise Refusal(
+                422, f"The body has a field '{refused.field}' beside its requests.",
+                found=f"'{refused.field}' outside of a request", field=refused.field,
+                mend='Send the rows as {"requests": [{...}, ...]}.',
+            ) from refused  # fmt: skip
 
     def taken(self, body: bytes) -> list[Plain]:
         """The rows of a body: one JSON object a line, or one list of them.

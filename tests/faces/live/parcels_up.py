@@ -27,6 +27,7 @@ SYSTEM = '''\
 """Will a parcel be late? Asked when it is sent."""
 
 import os
+import select
 import time
 from datetime import UTC, datetime
 
@@ -63,7 +64,7 @@ class Fitted(LogisticRegression):
         except FileNotFoundError:
             how = ""
         while how == "never ends" and os.path.exists(place):
-            time.sleep(0.05)
+            select.select([], [], [], 0.05)  # a sleep ends in a fault where the clock is set back
         eaten = []
         while how == "eats memory":
             eaten.append(bytearray(b"x" * 10_000_000))

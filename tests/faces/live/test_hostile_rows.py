@@ -89,6 +89,7 @@ def test_rows_that_were_acknowledged_are_in_the_table_or_in_quarantine(begin):
         body = json.dumps({"requests": [row]}).encode()
         judged(up.client.ask("POST", "/v1/predict", body if junk is None else cut(body, *junk)))
 
+    hand_in("delivery", [delivery(1), delivery(2, late="perhaps")], None)
     deliveries()
     parcels()
     with_requests = up.client.status()["counts"]["rows"]

@@ -111,8 +111,7 @@ class Reader:
             if refused.row is not None or refused.field in (None, "requests"):
                 raise
             raise Refusal(
-                422, f"The body has a field '{refused.field}' beside its requests.",
-                found=f"'{refused.field}' outside of a request", field=refused.field,
+                422, refused.what, found="declared: requests", field=refused.field,
                 mend='Send the rows as {"requests": [{...}, ...]}.',
             ) from refused  # fmt: skip
 

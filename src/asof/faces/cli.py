@@ -11,7 +11,7 @@ from typing import TextIO, cast
 import click
 
 from asof.errors import AsofError, ExitCode
-from asof.faces.arguments import JSON, QUIET, SYSTEM
+from asof.faces.arguments import DRAWS, JSON, OUT, QUIET, SYSTEM, WORKERS
 from asof.faces.live import MOMENT, rehearse, up
 from asof.faces.service import promote, rollback, status
 
@@ -29,9 +29,9 @@ def cli() -> None:
 @SYSTEM
 @JSON
 @QUIET
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
-@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
-@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+@OUT
+@DRAWS
+@WORKERS
 def backtest(
     system: str,
     *,
@@ -68,9 +68,9 @@ def backtest(
 @click.option("--max-loss", type=float, help="The loss against online that is acceptable.")
 @click.option("--max-cost", type=float, help="CPU milliseconds for a thousand useful predictions.")
 @click.option("--quick", is_flag=True, help="The first third of the life's days alone.")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
-@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
-@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+@OUT
+@DRAWS
+@WORKERS
 def serving(
     system: str,
     *,
@@ -97,12 +97,12 @@ def serving(
 @SYSTEM
 @JSON
 @QUIET
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
-@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
+@OUT
+@DRAWS
 @click.option("--seeds", default=1, show_default=True, help="Draw fits and folds anew so often.")
 @click.option("--quick", is_flag=True, help="Look at two periods of the life, with three folds.")
 @click.option("--limit", type=float, help="Leave with status 1 if production loses more than this.")
-@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+@WORKERS
 def gap(
     system: str,
     *,
@@ -131,9 +131,9 @@ def gap(
 @click.option("--approval", default=0.0, help="Hours from a finished training to its promotion.")
 @click.option("--seeds", type=click.IntRange(1, 2), default=1, help="2: judge on another seed too.")
 @click.option("--quick", is_flag=True, help="The first third of the life's days alone.")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of the report.")
-@click.option("--draws", default=2000, show_default=True, help="Resamples for an interval.")
-@click.option("--workers", type=click.IntRange(min=1), help="Fits side by side [default: cores].")
+@OUT
+@DRAWS
+@WORKERS
 def compare(
     systems: Sequence[str],
     *,

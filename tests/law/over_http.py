@@ -21,7 +21,8 @@ from asof.compute.estimator import fit
 from asof.compute.matrix import Matrix
 from asof.compute.schedule import moment as to_datetime
 from asof.engine.live.child import Child, Limits
-from asof.engine.live.running import Settings, running
+from asof.engine.live.running import running
+from asof.engine.live.settings import Settings
 from asof.engine.registry import model_record
 from asof.engine.steps.train import Fit
 from asof.faces.http.options import Options

@@ -31,6 +31,9 @@ DUPLICATE = "another row has this key, and nobody knows when a correction was kn
 """Why a second, different row of a key is set apart where availability is a lag (LAW 2d)."""
 
 
+_AS_SENT = "as RFC 3339 writes it: 2026-01-02T10:00:00Z"
+
+
 @dataclass(frozen=True)
 class Checked:
     """Rows that keep their contract, rows that do not, and what was counted.
@@ -66,6 +69,7 @@ class _Work:
     faults: dict[str, pl.Series]
     never: pl.Series
     twice: pl.Series
+    sent: bool
 
     def fault(self, reason: str, rows: pl.Series) -> None:
         if rows.any():
@@ -73,11 +77,19 @@ class _Work:
             self.faults[reason] = rows if earlier is None else rows | earlier
 
 
-def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "", part: bool = False) -> Checked:
+def check(
+    frame: pl.DataFrame,
+    table: Table[Any],
+    *,
+    what: str = "",
+    part: bool = False,
+    sent: bool = False,
+) -> Checked:
     """Check rows against the contract of their table; `what` names the file in errors.
 
     `part`: the rows are some of those of a load, so that what is judged on a whole is not looked
-    at: uniqueness, and whether every value of a column fails.
+    at: uniqueness, and whether every value of a column fails. `sent`: a program sent them, so that
+    errors say what to send, not how to prepare a file.
 
     >>> import asof
     >>> class Payment(asof.Row):
@@ -95,11 +107,12 @@ def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "", part: bool 
     what = what or f"the rows of {table.name}"
     _require_columns(frame, table, what)
     nowhere = pl.repeat(False, frame.height, eager=True)
-    work = _Work(frame, table, {}, {}, {}, nowhere, nowhere)
+    work = _Work(frame, table, {}, {}, {}, nowhere, nowhere, sent)
     walls: dict[str, pl.Series] = {}
     for spec in table.row.columns_:
         taken = cast(frame[spec.name], spec.type)
-        _require_type(frame[spec.name], spec, taken, table, what, part=part)
+        if not part or not taken.possible:
+            _require_type(frame[spec.name], spec, taken, table, what, sent=sent)
         work.columns[spec.name] = taken.values
         work.unread[spec.name] = dict(taken.faults)
         if taken.walls is not None and taken.walls.null_count() < frame.height:
@@ -111,19 +124,27 @@ def check(frame: pl.DataFrame, table: Table[Any], *, what: str = "", part: bool 
     return _parted(work, withdrawn)
 
 
-def require_volume(frame: pl.DataFrame, table: Table[Any], *, what: str) -> None:
-    """Refuse fewer rows than the table's minimum; `what` names the file."""
+def require_volume(
+    frame: pl.DataFrame, table: Table[Any], *, what: str, sent: bool = False
+) -> None:
+    """Refuse fewer rows than the table's minimum; `what` names the file, `sent` as in `check`."""
     if frame.height < table.min_rows:
         raise DataRefused(
             f"{what} has {'no rows' if not frame.height else 'too few rows'} for {table.name}.",
             found=f"{frame.height:,} rows; at least {table.min_rows:,} expected",
-            mend="Hand in the whole file, or lower min_rows=.",
+            mend=f"{'Send more rows together' if sent else 'Hand in the whole file'}, or lower "
+            "min_rows= of the source.",
             where=table.declared,
         )
 
 
-def require_most(table: Table[Any], bad: pl.DataFrame, *, what: str, read: int) -> None:
-    """Refuse a load of which more than the declared share is set apart (`bad`)."""
+def require_most(
+    table: Table[Any], bad: pl.DataFrame, *, what: str, read: int, sent: bool = False
+) -> None:
+    """Refuse a load of which more than the declared share is set apart (`bad`).
+
+    `what` and `sent` as in `check`.
+    """
     if bad.height == 0 or bad.height <= table.refuse_above * read:
         return
     reasons = count_reasons(bad)
@@ -134,8 +155,9 @@ def require_most(table: Table[Any], bad: pl.DataFrame, *, what: str, read: int) 
             "the key what tells the rows apart."
         )
     else:
+        first = "Mend the rows and send all again" if sent else "Mend the file or the contract"
         mend = (
-            "Mend the file or the contract; refuse_above= is the share that may go to quarantine "
+            f"{first}; refuse_above= is the share that may go to quarantine "
             f"({table.refuse_above:g})."
         )
     raise DataRefused(
@@ -197,21 +219,28 @@ def _separated(frame: pl.DataFrame, what: str) -> str:
 
 
 def _require_type(
-    found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any], what: str, *, part: bool
+    found: pl.Series, spec: ColumnSpec, taken: Cast, table: Table[Any], what: str, *, sent: bool
 ) -> None:
     given = len(found) - found.null_count()
     failed = sum(int(rows.sum()) for rows in taken.faults.values())
-    if given == 0 or (taken.possible and (part or failed < given)):
+    if given == 0 or (taken.possible and failed < given):
         return
     example = found.drop_nulls()[0]
-    advice = "Convert it in prepare=" if table.prepare is None else "Convert it in your prepare="
-    if word(spec.type) == "a time":
-        advice += ", for instance with str.to_datetime(format) or pl.from_epoch"
+    a_time = word(spec.type) == "a time"
+    if sent:
+        seen = f"'{spec.name}' in every row of {what}, for instance {example!r}"
+        advice = f"Send {word(spec.type)}{f' {_AS_SENT}' if a_time else ''}"
     else:
-        advice += ", or declare another type"
+        seen = f"column '{spec.name}' of {what}: {found.dtype}, for instance {example!r}"
+        advice = f"Convert it in {'' if table.prepare is None else 'your '}prepare="
+        advice += (
+            ", for instance with str.to_datetime(format) or pl.from_epoch"
+            if a_time
+            else ", or declare another type"
+        )
     raise DataRefused(
         f"{table.row.__name__}.{spec.name} should be {word(spec.type)}.",
-        found=f"column '{spec.name}' of {what}: {found.dtype}, for instance {example!r}",
+        found=seen,
         mend=f"{advice}.",
         where=table.row.declared_ or table.declared,
     )
@@ -226,14 +255,10 @@ def _hang(work: _Work, name: str, walls: pl.Series, what: str) -> None:
         if zone is None and table.zone_column is not None:
             zone = work.columns[table.zone_column]
     if zone is None:
-        offer = (
-            "" if not isinstance(table, Source) else 'zone="UTC" (or the zone of its clock), or '
-        )
         raise DataRefused(
             f"{table.row.__name__}.{name} has times without a zone.",
             found=f"{what}, for instance {walls.drop_nulls()[0]}",
-            mend=f"Say which clock showed them: {offer}convert them in prepare= with "
-            'dt.replace_time_zone("Europe/Berlin").',
+            mend=_zoned(table, sent=work.sent),
             where=table.declared,
         )
     moments = to_utc(walls, zone)
@@ -241,6 +266,19 @@ def _hang(work: _Work, name: str, walls: pl.Series, what: str) -> None:
     work.never = work.never | moments.never
     work.twice = work.twice | moments.twice
     work.unread[name]["is a wall time in an unknown zone"] = moments.unknown & walls.is_not_null()
+
+
+def _zoned(table: Table[Any], *, sent: bool) -> str:
+    """How to say which clock showed times."""
+    declared = isinstance(table, Source)
+    if sent:
+        other = "; or declare zone= with the source" if declared else ""
+        return f"Send each {_AS_SENT}, its offset with it{other}."
+    offer = 'zone="UTC" (or the zone of its clock), or ' if declared else ""
+    return (
+        f"Say which clock showed them: {offer}convert them in prepare= with "
+        'dt.replace_time_zone("Europe/Berlin").'
+    )
 
 
 def _withdrawn(work: _Work) -> pl.Series:

@@ -120,6 +120,16 @@ class Deferred(Message):
     reason: str
 
 
+IN_WORDS = {
+    "TrainingBegan": "training of {model} began: {reason}",
+    "Trained": "{model} is trained on {rows:,} rows",
+    "TrainingFailed": "{model} could not be trained: {reason}",
+    "Promoted": "{model} serves: {reason}",
+    "PromotedByHand": "{model} serves: {reason}",
+    "Deferred": "a training waits: {reason}",
+}
+"""What a decision says, by its kind: to be formatted with what the message holds."""
+
 BEGAN = "life_began"
 """The journal's message that a life on a server began: from there on no replay says what served.
 

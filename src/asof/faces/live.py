@@ -79,7 +79,7 @@ def up(
     check_every: int,
 ) -> None:
     """Run the system: rows and requests come in over HTTP, answers go out, models are renewed."""
-    from asof.engine.live.running import Settings
+    from asof.engine.live.settings import Settings
     from asof.faces.http.options import MB, Options
     from asof.faces.up import run
 

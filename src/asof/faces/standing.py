@@ -10,6 +10,7 @@ import click
 
 from asof.engine.clock import now
 from asof.engine.history import LIVE_FROM
+from asof.engine.messages import IN_WORDS
 from asof.engine.service import InService, in_service, promote, promotions, roll_back
 from asof.faces.console import print_json, shown
 from asof.faces.project import Project, project
@@ -140,9 +141,7 @@ def _running(server: Mapping[str, Any], zone: str) -> list[str]:
     """What a running server says of itself, in words."""
     clock = "a rehearsal's stream" if server["clock"] == "stream" else "the real clock"
     lines = [f"It is {_moment(server['now'], zone)} by {clock}."]
-    if server["model"] is None:
-        lines.append("No model is in service yet.")
-    else:
+    if server["model"] is not None:
         since = _moment(server["model_since"], zone)
         lines.append(f"{server['model_name']} ({server['model']}) is in service since {since}.")
     counts, outlook = server["counts"], server["outlook"]
@@ -150,6 +149,7 @@ def _running(server: Mapping[str, Any], zone: str) -> list[str]:
         f"{numbers.many(counts['rows'], 'row')} taken in, {counts['quarantined']:,} of them to "
         f"quarantine; {numbers.many(counts['answers'], 'request')} answered, since it started."
     )
+    lines += _troubles(server)
     if outlook["value"] is not None:
         lines.append(
             f"{outlook['metric']} {outlook['value']:.4f} over the last "
@@ -165,18 +165,24 @@ def _running(server: Mapping[str, Any], zone: str) -> list[str]:
     return lines
 
 
-_DECIDED = {
-    "TrainingBegan": "training of {model} began: {reason}",
-    "Trained": "{model} is trained on {rows:,} rows",
-    "TrainingFailed": "{model} could not be trained: {reason}",
-    "Promoted": "{model} serves: {reason}",
-    "PromotedByHand": "{model} serves: {reason}",
-    "Deferred": "a training waits: {reason}",
-}
+def _troubles(server: Mapping[str, Any]) -> list[str]:
+    """What a running system can go on with, and somebody should look after."""
+    ahead, journal, parity = server["stamps_ahead_seconds"], server["journal"], server["parity"]
+    found: list[str] = []
+    if ahead > 1:
+        found.append(f"The clock fell back: stamps run {ahead:,.1f} s ahead of it.")
+    if journal["lost"]:
+        answers = numbers.many(journal["lost"], "answer")
+        found.append(f"{answers} could not be recorded, and will not be.")
+    if server["sealing"]:
+        found.append(f"The journal could not be moved into the tables: {server['sealing']}")
+    if parity["failed"]:
+        found.append(f"Answers could not be computed again: {parity['failed']}")
+    return found
 
 
 def _decision(told: Mapping[str, Any], zone: str) -> str:
-    return f"{_moment(told['moment'], zone)}  {_DECIDED[told['kind']].format(**told)}"
+    return f"{_moment(told['moment'], zone)}  {IN_WORDS[told['kind']].format(**told)}"
 
 
 def _moment(told: str, zone: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ import click
 
 from asof.engine.history import LIVE_FROM, history_of
 from asof.engine.live.fit import Declared
-from asof.engine.live.running import Settings, running
+from asof.engine.live.running import running
+from asof.engine.live.settings import Settings
 from asof.engine.rehearsal import keep_history
 from asof.faces.collecting import Collector
 from asof.faces.http.options import Options, address
@@ -43,10 +46,28 @@ def run(reference: str, options: Options, settings: Settings, *, fresh: bool, qu
         _begin_rehearsal(found, settings.stream, fresh=fresh, quiet=quiet)
     with Store(directory) as store:  # a port that is taken is told before the work, not after
         address(replace(options, tokens=store.tokens.list))
+    _keep_log(quiet=quiet)
     declared = partial(system_of, str(Path(reference).resolve()))
     sys.setswitchinterval(_SWITCH)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(found, directory, declared, options, settings, quiet=quiet))
+
+
+class _Lines(logging.Formatter):
+    """A line: when, by UTC and whatever the machine's zone, how grave, what."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        del datefmt
+        return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _keep_log(*, quiet: bool) -> None:
+    """Say on stderr what happens, or only what is wrong."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(_Lines("%(asctime)s  %(levelname)s  %(message)s"))
+    log = logging.getLogger("asof")
+    log.addHandler(lines)
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
 
 
 def load_declared(found: Project, store: Store, *, quiet: bool) -> None:

@@ -51,6 +51,13 @@ def test_a_row_without_its_envelope_is_told_where_it_belongs(door):
     assert '{"requests": [{...}, ...]}' in reply.json()["mend"]
 
 
+@pytest.mark.parametrize("body", [[{"parcel_id": 7}], {}, {"requests": 5}, 5])
+def test_rows_in_something_else_are_told_where_they_belong(door, body):
+    reply = door.post("/v1/predict", body)
+    assert reply.status == 422
+    assert '{"requests": [{...}, ...]}' in reply.json()["mend"]
+
+
 def test_the_vector_comes_only_when_it_is_asked_for(door):
     answer = door.predict(parcel(weight=4.5), query="?explain=features").json()["answers"][0]
     assert answer["features"] == {"weight": 4.5, "floors": None, "late": 0.5}

@@ -102,9 +102,14 @@ system = asof.System(
 
 
 def write(
-    folder: Path, *, retraining: str = "asof.never()", rows: int = 300, change: str = ""
+    folder: Path,
+    *,
+    retraining: str = "asof.never()",
+    rows: int = 300,
+    change: str = "",
+    apart: int = 30,
 ) -> Path:
-    """A folder with the system and its history of some days before today."""
+    """A folder with the system and its history of some days: a parcel every `apart` minutes."""
     text = SYSTEM.replace("asof.every(seconds(RETRAIN))", retraining)
     (folder / "system.py").write_text(text + change, encoding="utf-8")
     chance = random.Random(5)
@@ -112,7 +117,7 @@ def write(
     came_rows = ["parcel_id,shop,late,took,came_at"]
     first = datetime.now(UTC) - timedelta(days=20)
     for number in range(rows):
-        sent = first + timedelta(minutes=30 * number)
+        sent = first + timedelta(minutes=apart * number)
         shop, weight = chance.choice("abc"), round(chance.expovariate(0.5), 2)
         late = 10 * chance.random() + weight + 3 * (shop == "a") > 9
         came = sent + timedelta(milliseconds=chance.randrange(100, 900))

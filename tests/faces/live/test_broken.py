@@ -10,7 +10,8 @@ import pytest
 from parcels_up import delivery, parcel, write
 
 import asof.stores.live
-from asof.engine.live.running import Settings, running
+from asof.engine.live.running import running
+from asof.engine.live.settings import Settings
 from asof.errors import NotReady, StoreError
 from asof.faces.project import system_of
 from asof.stores.store import Store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
@@ -110,6 +111,36 @@ def predicted_by_the_model_that_is_named(system, store, answers):
         assert np.abs(again - [one["prediction"] for one in mine]).max() <= 1e-9
 
 
+def test_a_life_without_a_start_begins_at_once_where_history_has_labels_enough(begin, tmp_path):
+    write(tmp_path, rows=900, apart=20)
+    text = (tmp_path / "system.py").read_text(encoding="utf-8")
+    for before, after in (
+        ("    start=datetime(2025, 2, 1, tzinfo=UTC),\n", ""),
+        ("looks=seconds(0.5)", "looks=days(1)"),  # the next look is no help
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    (tmp_path / "system.py").write_text(text, encoding="utf-8")
+    up = begin()
+    told = up.client.status()
+    assert (told["life_began"], told["ready"]) == (None, False)
+    assert "900 labels are mature, 1,000 are needed" in told["reason"]
+    assert up.client.get("/v2/health/ready").json()["found"] == told["reason"]
+    assert up.stop() == 0
+
+    write(tmp_path, rows=1100, apart=20)
+    (tmp_path / "system.py").write_text(text, encoding="utf-8")
+    shutil.rmtree(up.store)
+    up = begin()
+    assert serving(up)["model_name"] == "m1"
+    until(lambda: "ready" in up.said().splitlines()[-1])
+    log = [line.split("  ", 1)[1] for line in up.said().splitlines() if line[:4].isdigit()]
+    first = up.client.status()["model"]
+    assert f"INFO  m1 ({first}) serves: the first model" in log
+    assert log[-1] == "INFO  ready"
+    assert not any("ERROR" in line for line in log)
+
+
 def test_a_second_server_names_the_first(begin):
     up = begin()
     other = begin(wait=False, folder=up.folder)
@@ -128,8 +159,12 @@ def test_what_came_over_the_doors_is_there_once_under_its_key(begin):
     again = up.client.send("delivery", rows, key="a")
     assert (first.status, again.status) == (201, 200)
     assert again.json() == first.json() | {"repeated": True}
+    other = up.client.send("delivery", rows[:2], key="a")
+    assert (other.status, other.json()["type"]) == (422, "urn:asof:data-refused")
+    assert "used for other rows" in other.json()["title"]
     up.kill()
     up = begin(folder=up.folder)
+    assert up.client.send("delivery", [delivery(9)], key="a").status == 422
     assert up.client.send("delivery", rows, key="a").json()["repeated"]
     with Store(up.store) as store:
         system = system_of(str(up.folder / "system.py"))

@@ -88,7 +88,7 @@ class Live(Protocol):
         `key` is the sender's idempotency key: the same key again changes nothing.
 
         Raises:
-            DataRefused: the message is refused as a whole.
+            DataRefused: the message is refused as a whole, or the key came with other rows.
             UsageError: there is no such source.
             StoreError: they cannot be made durable (a full disk).
             Overloaded: too much waits already.

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Taken, Values, picked
@@ -309,7 +312,7 @@ class Front:
         """The row of a request by the whole contract, which says what is wrong."""
         table = self.core.asked
         try:
-            came = self._doors[table.name].take([row])
+            came = self._doors[table.name].look(row)
         except DataRefused as error:
             raise RequestRefused(
                 error.what, found=error.found, mend=error.mend, where=error.where
@@ -318,7 +321,7 @@ class Front:
             raise RequestRefused(
                 f"The request breaks the contract of {table.row.__name__}.",
                 found="; ".join(came.aside[0].reasons),
-                mend="Mend the row; its columns are in /openapi.json.",
+                mend="Send the row mended; its columns are in /openapi.json.",
                 where=table.row.declared_,
             )
         return came.good[0]
@@ -386,6 +389,7 @@ class Front:
         came: Came,
         *,
         key: str | None = None,
+        mark: str | None = None,
         handed_in: bool = False,
         on_durable: Callable[[BaseException | None], None] | None = None,
     ) -> int:
@@ -404,7 +408,7 @@ class Front:
             None if not came.aside else [good.position for good in came.good],
         )
         offset = self._journal.append(
-            ROWS, stamp, counted(came), content, source=source, key=key, aside=came.aside,
+            ROWS, stamp, counted(came, mark), content, source=source, key=key, aside=came.aside,
             on_durable=on_durable,
         )  # fmt: skip
         self.core.put(
@@ -425,12 +429,31 @@ def finish(job: Job) -> None:
         job.future.set_result([job.answers[i] for i in range(len(job.answers))])
 
 
-def counted(came: Came) -> dict[str, Any]:
-    """What the journal keeps beside the rows of a message, for its receipt."""
-    return {
+def counted(came: Came, mark: str | None = None) -> dict[str, Any]:
+    """What the journal keeps beside the rows of a message, for its receipt and for its repetition.
+
+    `mark` is what the rows were, if they came under an idempotency key.
+    """
+    told: dict[str, Any] = {
         "rows": len(came.good) + len(came.aside),
         "quarantined": [[one.position, list(one.reasons)] for one in came.aside],
     }
+    return told if mark is None else {**told, "mark": mark}
+
+
+def marked(rows: Sequence[Row]) -> str:
+    """What rows are as they were sent, in a few characters."""
+    return blake2b(msgspec.json.encode(rows), digest_size=8).hexdigest()
+
+
+def require_same(told: Mapping[str, Any], key: str, mark: str | None) -> None:
+    """Raise where an idempotency key comes again with other rows: they would be lost silently."""
+    if told.get("mark", mark) != mark:
+        raise DataRefused(
+            "The Idempotency-Key was used for other rows.",
+            found=f"'{key[:40]}' came before with {int(told['rows']):,} rows that were not these",
+            mend="Send other rows under a key of their own; the same rows again under the same.",
+        )
 
 
 def receipt(source: str, offset: int, told: Mapping[str, Any], *, repeated: bool) -> Receipt:

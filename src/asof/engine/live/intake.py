@@ -60,6 +60,14 @@ class Intake:
             return Came([self._good(i, values) for i, values in enumerate(found) if values], ())
         return self._checked(rows)
 
+    def look(self, row: Row) -> Came:
+        """A single row by the whole contract; nothing that is judged on many is judged on it.
+
+        Raises:
+            DataRefused: a column is not declared, or a value is no value of a column.
+        """
+        return self._checked([row], single=True)
+
     def plain(self, row: Row) -> Good | None:
         """A row that plainly keeps its contract; None where it has to be looked at closely."""
         values = self._door.take(row)
@@ -73,7 +81,7 @@ class Intake:
         door = self._door
         return Good(position, values, door.available(values), door.withdrawn(values))
 
-    def _checked(self, rows: Sequence[Row]) -> Came:
+    def _checked(self, rows: Sequence[Row], *, single: bool = False) -> Came:
         """The whole contract, which says what is wrong."""
         what = f"the message for {self.table.name}"
         for position, row in enumerate(rows):
@@ -83,9 +91,11 @@ class Intake:
             for name in self._columns
         }
         frame = pl.DataFrame(columns)
-        require_volume(frame, self.table, what=what)
-        checked = check(frame, self.table, what=what)
-        require_most(self.table, checked.bad, what=what, read=checked.read)
+        if not single:
+            require_volume(frame, self.table, what=what, sent=True)
+        checked = check(frame, self.table, what=what, part=single, sent=True)
+        if not single:
+            require_most(self.table, checked.bad, what=what, read=checked.read, sent=True)
         good = checked.good
         values = good.select(self._columns).rows()
         kept = good.select(POSITION, AVAILABLE, WITHDRAWN).rows()

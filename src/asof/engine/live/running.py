@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,16 @@ from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
-from asof.engine.live.front import ROWS, Front, counted, receipt
+from asof.engine.live.front import ROWS, Front, counted, marked, receipt, require_same
 from asof.engine.live.inherited import inherited, ready_to_serve
 from asof.engine.live.journalled import InLife, Past
 from asof.engine.live.parity import Parity
 from asof.engine.live.serving import Served
+from asof.engine.live.settings import Settings
 from asof.engine.live.snapshot import read_before, take_snapshot
 from asof.engine.live.stream import Stream
-from asof.engine.live.telling import Telling
+from asof.engine.live.telling import Telling, waits_for
+from asof.engine.live.watch import LOG, Watch
 from asof.engine.messages import (
     BEGAN,
     Look,
@@ -37,14 +38,13 @@ from asof.engine.messages import (
     TrainingBegan,
     TrainingFailed,
 )
+from asof.engine.replay import ENOUGH
 from asof.engine.service import ByHand, to_promote, to_roll_back
 from asof.engine.steps.decide import START
 from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
 from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
-
-LOG = logging.getLogger("asof.live")
 
 _LOOK = 0.2
 """Seconds between looks at the time and the journal: a failure lasts longer than that."""
@@ -54,28 +54,6 @@ _MUCH, _WORK, _BREATH = 128, 0.004, 0.0008
 
 _ROW_BY_ROW = 50_000
 """So many rows after a snapshot are quicker taken one by one than all tables read anew."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a system runs.
-
-    `address` is where its doors are; `stream` is the moment (us UTC) at which a rehearsal's clock
-    begins, None for the real clock; `within` bounds in seconds how long an answer may be
-    unrecorded; `queue` and `backlog` bound what may wait (bodies of requests; bytes of the
-    journal); `seal_every` is in seconds; a fit may take `fit_seconds` and `fit_memory` bytes; one
-    of `check_every` answers is computed again.
-    """
-
-    address: str
-    stream: int | None = None
-    within: float = 0.05
-    queue: int = 2048
-    backlog: int = 64_000_000
-    seal_every: float = 300.0
-    fit_seconds: float = 6 * 3600.0
-    fit_memory: int = 8 * 2**30
-    check_every: int = 1000
 
 
 Why = Callable[[str, str], Mapping[str, Any]]
@@ -128,6 +106,7 @@ class Running:
             else None
         )
         self._turning = False
+        self._watch = Watch()
         self._telling = Telling(system, self.front, journal, self._stamps, self._past, self._parity)
         self._pause, self._breathed = threading.Event(), 0.0
 
@@ -158,8 +137,8 @@ class Running:
         if past.state.training is not None:
             trigger = past.state.training
             self._fits.begin(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
-        if past.start is None and self.system.start is not None:
-            self._begin_life(max(at, microseconds(self.system.start)))
+        if past.start is None:
+            self._begin_at_once(at)
         self._run(self._keep_time())
         self._run(self._keep_sealing())
 
@@ -190,6 +169,17 @@ class Running:
         chunks = self._store.journal.messages(after=found.offset, kinds=[ROWS], content=False)
         came = sum(int(one.payload["rows"]) for chunk in chunks for one in chunk)
         return found if came <= _ROW_BY_ROW else None
+
+    def _begin_at_once(self, at: int) -> None:
+        """Begin the life as declared; where nothing is, now if history has labels enough.
+
+        The look at which it could have begun (LAW 7c) has passed before the server was there.
+        """
+        start = self.system.start
+        if start is not None:
+            self._begin_life(max(at, microseconds(start)))
+        elif self._stream is None and self.core.labels.matured(at) >= ENOUGH:
+            self._begin_life(at)
 
     def _begin_life(self, at: int) -> None:
         self._note_start(at)
@@ -259,6 +249,7 @@ class Running:
             self._told_of.remove(message)
         self.front.append(message)
         self._past.decided(message)
+        self._watch.decided(message, self._ids)
 
     def served(self, name: str, since: int) -> Served:
         """The model of a name of this life, ready to predict (the registry of the core)."""
@@ -300,11 +291,13 @@ class Running:
             wait = _LOOK if due is None else min(_LOOK, max(0.0, (due - self._now()) / 1e6))
             await asyncio.sleep(max(wait, 0.001))
             if self._journal.broken is not None:
+                self._watch.looked(self.ready(), self._stamps)
                 return  # nothing is decided that is not recorded; readiness says so
             if (due := self.core.next_timer) is not None and due <= self._now():
                 self.core.pass_timers(self._now())
             self.core.expect_due(self._now())
             self.core.tidy()
+            self._watch.looked(self.ready(), self._stamps)
             if self._journal.health.failing:
                 self._reload = True  # rows that came with requests may have been refused too
             elif self._reload:
@@ -322,7 +315,9 @@ class Running:
                     self._last_seal = ""
                 except ChildFailed as error:
                     self._last_seal = f"{error.what} {error.found}"
+                self._watch.sealed(self._last_seal)
             await self._parity.check(self._journal.flush)
+            self._watch.checked(self._parity)
 
     # --- the doors -----------------------------------------------------------------------------
 
@@ -367,12 +362,15 @@ class Running:
     async def take(self, source: str, rows: Sequence[Row], *, key: str | None = None) -> Receipt:
         """Take rows of a source; see `Live.take`."""
         door = self.front.door(source)
-        if key is not None and (known := await self._known(source, key)) is not None:
+        mark = None if key is None else marked(rows)
+        if key is not None and (known := await self._known(source, key, mark)) is not None:
             return known
         self.front.require_room()
         came = door.take(rows)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        offset = self.front.apply(source, came, key=key, on_durable=self._settled(durable))
+        offset = self.front.apply(
+            source, came, key=key, mark=mark, on_durable=self._settled(durable)
+        )
         await durable
         if self._stream is not None:
             await self._stream.came()
@@ -393,11 +391,12 @@ class Running:
 
         return settle
 
-    async def _known(self, source: str, key: str) -> Receipt | None:
+    async def _known(self, source: str, key: str, mark: str | None) -> Receipt | None:
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         found = self._journal.known(source, key, self._settled(durable))
         if found is None:
             return None
+        require_same(found.payload, key, mark)
         if not found.durable:
             await durable
         return receipt(source, found.offset, found.payload, repeated=True)
@@ -448,8 +447,8 @@ class Running:
         if (broken := self._journal.broken) is not None:
             return False, f"requests are not answered: {broken}"
         if self.core.serving.model is None:
-            why = f": {self._strange}" if self._strange else ""
-            return False, f"no model is in service yet{why}"
+            why = self._strange or waits_for(self.core)
+            return False, f"no model is in service yet: {why}"
         if failing := self._journal.health.failing:
             return False, f"answers are not recorded: {failing}"
         return True, ""

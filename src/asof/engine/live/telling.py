@@ -10,10 +10,12 @@ from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.clock import Stamps, StreamStamps
 from asof.engine.live.answers import Figure
+from asof.engine.live.core import Core
 from asof.engine.live.fits import LiveFits
 from asof.engine.live.front import Front
 from asof.engine.live.journalled import Past, payload
 from asof.engine.live.parity import Parity
+from asof.engine.replay import ENOUGH
 from asof.stores.live import LiveJournal
 
 
@@ -100,6 +102,18 @@ class Telling:
             {"moment": one.at, "kind": type(one).__name__, **_timed(payload(one, self._past.ids))}
             for one in self._past.decisions[-last:]
         ]
+
+
+def waits_for(core: Core) -> str:
+    """What a system without a model waits for, in words."""
+    if core.loop.state.training is not None:
+        return "the first is being trained"
+    due = core.next_timer
+    when = "" if due is None else f", next at {_told(due)}"
+    if core.start is not None:
+        return f"a training comes as declared{when}"
+    known = core.labels.matured(core.clock.at)
+    return f"{known:,} labels are mature, {ENOUGH:,} are needed; it is looked at each time{when}"
 
 
 def _told(at: int) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -35,6 +35,16 @@ _EXPECTED = re.compile(r"Expected `(?P<expected>[^`]+)`(?:, got `(?P<got>[^`]+)`
 _NAMED = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _NOT_JSON = re.compile(rb"-?(?:NaN|Infinity|nan|inf)")
+
+
+class Envelope(NamedTuple):
+    """What rows come in: its fields, and how to send it."""
+
+    names: tuple[str, ...]
+    mend: str
+
+
+_REQUESTS = Envelope(("requests",), 'Send the rows as {"requests": [{...}, ...]}.')
 
 
 def asked_type(row: type[Row]) -> type[msgspec.Struct]:
@@ -105,15 +115,7 @@ class Reader:
         Raises:
             Refusal: it cannot be read, or holds no or too many requests.
         """
-        try:
-            return self._read(lambda given: self._requests.decode(given).requests, body)
-        except Refusal as refused:
-            if refused.row is not None or refused.field in (None, "requests"):
-                raise
-            raise Refusal(
-                422, refused.what, found="declared: requests", field=refused.field,
-                mend='Send the rows as {"requests": [{...}, ...]}.',
-            ) from refused  # fmt: skip
+        return self._read(lambda given: self._requests.decode(given).requests, body, _REQUESTS)
 
     def taken(self, body: bytes) -> list[Plain]:
         """The rows of a body: one JSON object a line, or one list of them.
@@ -136,11 +138,13 @@ class Reader:
             raise unfit(str(error), self.names) from error
         return plain(read)
 
-    def _read(self, decode: Callable[[bytes], Any], body: bytes) -> list[Plain]:
+    def _read(
+        self, decode: Callable[[bytes], Any], body: bytes, envelope: Envelope | None = None
+    ) -> list[Plain]:
         try:
             rows = decode(body)
         except msgspec.ValidationError as error:
-            raise unfit(str(error), self.names) from error
+            raise unfit(str(error), self.names, envelope) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable(error, body) from error
         require_some(len(rows), self._limit)
@@ -162,11 +166,17 @@ def require_some(count: int, limit: int) -> None:
         )
 
 
-def unfit(told: str, names: Sequence[str]) -> Refusal:
-    """What msgspec says of a value that is not what was expected, in the sender's words."""
+def unfit(told: str, names: Sequence[str], envelope: Envelope | None = None) -> Refusal:
+    """What msgspec says of a value that is not what was expected, in the sender's words.
+
+    `names` are the fields of a row, `envelope` what the rows come in.
+    """
     at = _AT.search(told)
     row = int(at["row"]) if at and at["row"] else None
     field = at["field"] if at else None
+    wrap = "" if row is not None or envelope is None else envelope.mend
+    if wrap and envelope is not None:
+        names = envelope.names
     about = _AT.sub("", told)
     named = _NAMED.search(about)
     if named is not None:
@@ -176,11 +186,11 @@ def unfit(told: str, names: Sequence[str]) -> Refusal:
                 422,
                 f"{_place(row)} has a field '{field}' that is not declared.",
                 found=f"declared: {', '.join(names)}",
-                mend=nearest(field, list(names)) or "Leave it out.",
+                mend=wrap or nearest(field, list(names)) or "Leave it out.",
                 row=row, field=field,
             )  # fmt: skip
         return Refusal(
-            422, f"{_place(row)} has no '{field}'.", found=about, mend=f"Send '{field}'.",
+            422, f"{_place(row)} has no '{field}'.", found=about, mend=wrap or f"Send '{field}'.",
             row=row, field=field,
         )  # fmt: skip
     expected = _EXPECTED.search(about)
@@ -195,7 +205,7 @@ def unfit(told: str, names: Sequence[str]) -> Refusal:
         found, wanted = "a number that does not fit 64 bits", wanted or "a smaller number"
     return Refusal(
         422, f"{what} cannot be taken.", found=found,
-        mend=f"Send {wanted}." if wanted else "", row=row, field=field,
+        mend=wrap or (f"Send {wanted}." if wanted else ""), row=row, field=field,
     )  # fmt: skip
 
 

@@ -1,14 +1,16 @@
-"""A server's search for garbage looks at what is new, and at everything only when nobody asks."""
+"""A command searches for garbage seldom; a server what is new, and all only when nobody asks."""
 
 import asyncio
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Generator
 
 import pytest
 
 from asof.faces import collecting
-from asof.faces.collecting import Collector
+from asof.faces.collecting import Collector, rarely
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +72,28 @@ def test_it_leaves_the_process_as_it_was() -> None:
         assert gc.get_freeze_count() > frozen
         assert gc.get_threshold() != often
     assert (gc.callbacks, gc.get_freeze_count(), gc.get_threshold()) == (callbacks, 0, often)
+
+
+def test_a_command_ends_without_a_search_of_all_that_it_holds() -> None:
+    # What is registered first is called last: after all that the command line has registered.
+    program = """
+import atexit, gc
+from asof.faces.cli import main
+atexit.register(lambda: print(len(gc.get_objects()) < gc.get_freeze_count()))
+main(["--version"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_a_command_searches_seldom_and_leaves_the_process_as_it_was() -> None:
+    often = gc.get_threshold()
+    with rarely():
+        assert gc.get_threshold()[0] > often[0]
+        gone = weakref.ref(Cycle())
+        gc.collect()
+        assert gone() is None
+    assert gc.get_threshold() == often

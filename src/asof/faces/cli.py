@@ -12,6 +12,7 @@ import click
 
 from asof.errors import AsofError, ExitCode
 from asof.faces.arguments import DRAWS, JSON, OUT, QUIET, SYSTEM, WORKERS
+from asof.faces.collecting import rarely
 from asof.faces.live import MOMENT, rehearse, up
 from asof.faces.service import promote, rollback, status
 
@@ -362,7 +363,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):  # a sign that an encoding lacks is no error
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
-    sys.exit(_run(arguments))
+    with rarely():
+        code = _run(arguments)
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

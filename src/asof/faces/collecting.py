@@ -1,18 +1,26 @@
-"""Python's search for cycles of garbage, arranged for a server that holds much for long.
+"""Python's search for cycles of garbage, arranged for a command, and for a server.
 
-Python looks through everything that it holds whenever that has grown by a quarter. With the rows of
-a system in memory that is a stall of a fifth of a second and more, in which no request is answered.
-A server's rows are no garbage: what has been looked through once is left out of later searches,
-which then take as long as what is new, a few milliseconds. Once nobody asks, all is looked through.
+A command imports hundreds of thousands of objects that live as long as it does. Python looks for
+garbage among them some hundred times while they come, and once more, all of them, at its end: for a
+short command that is a fifth of its time.
+
+A server holds much for long. Python looks through everything that it holds whenever that has grown
+by a quarter: with the rows of a system in memory that is a stall of a fifth of a second and more,
+in which no request is answered. A server's rows are no garbage: what was there at its start or has
+been looked through once is left out of later searches, which then take as long as what is new, a
+few milliseconds. Once nobody asks, all is looked through.
 """
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Self
 
+RARELY = (50_000, 20, 20)
+"""New objects before a search while a command runs, and how many before an older generation."""
 OFTEN = (10_000, 5, 2)
 """New objects before a search of what is new, and how many of those before an older generation is
 searched too: with the 700 of a short script the requests under way are gone through for nothing,
@@ -20,6 +28,23 @@ and with more than a hundred thousand a search would be felt.
 """
 QUIET = 5.0
 """Seconds without work after which all is looked through: whoever asks meanwhile waits."""
+
+
+@contextmanager
+def rarely() -> Generator[None]:
+    """Search seldom while a command runs; what is held at its end goes with it, unsearched.
+
+    >>> with rarely():
+    ...     gc.get_threshold() == RARELY
+    True
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*RARELY)
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Collector:
@@ -39,7 +64,8 @@ class Collector:
         self._before = gc.get_threshold()
         gc.set_threshold(*OFTEN)
         gc.callbacks.append(self._searched)
-        self.search()
+        gc.freeze()  # a search now would only keep whoever waits for the start
+        gc.collect()  # of nothing: see below
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,6 +90,8 @@ class Collector:
 
         `done` tells what was done so far; that it differs is all that is looked at.
         """
+        import asyncio
+
         searched = last = done()
         while True:
             await asyncio.sleep(QUIET)

@@ -78,6 +78,30 @@ def test_without_data_the_declaration_alone_is_checked(work):
     assert not list((work.folder / ".asof").rglob("*.parquet"))
 
 
+def test_the_declaration_says_when_rows_are_known_and_what_went_to_quarantine(work):
+    assert "zone UTC" in work.asof("check", "system.py").out
+    rows = read(work, "parcels")
+    rows[7]["weight"] = "-3"
+    write(work, "parcels", rows)
+    work.spoil('"parcels.csv", zone="UTC"', '"parcels.csv", lag=-hours(2), zone="UTC"')
+    told = work.asof("check", "system.py").out
+    assert "parcels.csv, known 2h ahead, zone UTC" in told
+    assert "deliveries.csv, known 1h later, zone UTC" in told
+    assert "1 row of parcel in quarantine: weight " in told
+
+
+def test_a_feature_that_never_has_a_value_is_named_before_and_after_a_fit_fails(work, findings):
+    work.spoil(
+        "    weight=Parcel.weight,",
+        "    weight=Parcel.weight,\n    gone=deliveries.where(Delivery.took < 0)"
+        ".same(Parcel.shop).last(days(7)).mean(Delivery.took),",
+    )
+    found = findings()["empty"]
+    assert (found["where"], found["figure"], found["sure"]) == ("gone", 1.0, False)
+    done = work.backtest()
+    assert "missing in every row of the training: gone" in done.out + done.err
+
+
 def test_data_that_would_be_refused_are_refused(work):
     work.spoil('"parcels.csv", zone="UTC"', '"parcels.csv"')
     done = work.asof("check", "system.py")

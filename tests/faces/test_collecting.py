@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Generator
+from itertools import count
 
 import pytest
 
@@ -61,6 +62,29 @@ async def _work_and_quiet() -> None:
         await asyncio.sleep(0.05)
         assert gone() is not None, "there was no work that could have left garbage"
         done = 1
+        async with asyncio.timeout(20):
+            await freed.wait()
+        keeping.cancel()
+
+
+def test_everything_is_looked_through_at_last_though_somebody_always_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collecting, "QUIET", 0.001)
+    monkeypatch.setattr(collecting, "AT_LATEST", 20)
+    asyncio.run(_never_quiet())
+
+
+async def _never_quiet() -> None:
+    asked, freed = count(), asyncio.Event()
+    with Collector() as collector:
+        held: Cycle | None = Cycle()
+        gone = weakref.ref(held, lambda _: freed.set())
+        gc.collect()  # it is left out from here on
+        held = None
+        gc.collect()
+        assert gone() is not None
+        keeping = asyncio.create_task(collector.keep(lambda: next(asked)))
         async with asyncio.timeout(20):
             await freed.wait()
         keeping.cancel()

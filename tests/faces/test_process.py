@@ -92,11 +92,11 @@ def small_disk(disk_of):
     return disk_of("1m")
 
 
-def shell(line: str, **more: str) -> subprocess.CompletedProcess:
+def shell(line: str, patience: float = PATIENCE, **more: str) -> subprocess.CompletedProcess[bytes]:
     asof = f"{sys.executable} -m asof"
     return subprocess.run(
         line.replace("asof ", f"{asof} ", 1), shell=True, env=environment(**more),
-        capture_output=True, timeout=PATIENCE, check=False,
+        capture_output=True, timeout=patience, check=False,
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_version_control_ignores_what_is_kept(work):
 
 @pytest.mark.slow
 def test_a_long_fit_is_not_silent(slow):
-    done = shell("asof backtest system.py --draws 9 --workers 1", SLOW="32")
+    done = shell("asof backtest system.py --draws 9 --workers 1", SLOW="32", patience=3 * PATIENCE)
     assert done.returncode == 0
     assert b"\r" not in done.stderr
     # Four fits of 32 s: a line after each, and at least one in the middle of each.

@@ -158,7 +158,31 @@ class System(Generic[Q]):
             f"  features        {len(self.features.columns)} of {self.features.row.__name__}"
         )
         lines += [f"    {name:<24} {value!r}" for name, value in self.features.columns]
+        lines.append(f"  sources         {len(self.tables)}")
+        lines += [f"    {table.name:<24} {_known(table)}" for table in self.tables]
         return "\n".join(lines)
+
+
+def _known(table: Table[Any]) -> str:
+    """Where the rows of a table come from, and when they are known: what all else rests on."""
+    told = [table.path or "rows that are handed in"]
+    if not isinstance(table, Source):
+        return ", ".join([*told, "taken as always known"])
+    lag = table.lag
+    if table.available is not None:
+        told.append(f"known at {table.row.__name__}.{table.available}")
+    elif lag is None or not lag.microseconds:
+        told.append("known as it happens")
+    else:
+        told.append(f"known {lag} later" if lag.microseconds > 0 else f"known {-lag} ahead")
+    zone = table.zone or table.zone_column
+    told += [f"zone {zone}"] if zone else []
+    prepare = getattr(table.prepare, "__name__", "")
+    told += [f"prepare {prepare}"] if prepare else []
+    told += [f"withdrawn {table.withdrawn}"] if table.withdrawn else []
+    if table.rules:
+        told.append("1 rule" if len(table.rules) == 1 else f"{len(table.rules)} rules")
+    return ", ".join(told)
 
 
 def _words(value: object) -> str:

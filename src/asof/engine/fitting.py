@@ -33,9 +33,19 @@ def fit_one(
     except AsofError as error:
         return Fit(trigger, len(rows), None, meter.seconds, str(error), "")
     except Exception as error:  # noqa: BLE001  the estimator's own code may raise anything
-        reason = f"{type(error).__name__}: {error}"
+        first, *more = f"{type(error).__name__}: {error}".split("\n")
+        reason = "\n".join([first + _without_values(seen, rows), *more])
         return Fit(trigger, len(rows), None, meter.seconds, reason, traceback.format_exc())
     return Fit(trigger, len(rows), fitted, meter.seconds)
+
+
+def _without_values(seen: Matrix, rows: NDArray[np.int64]) -> str:
+    """The features that no trained row has: few estimators say so themselves when they fail."""
+    if not len(rows):
+        return ""
+    empty = np.flatnonzero(np.isnan(seen.values[rows]).all(axis=0))
+    names = ", ".join(seen.names[i] for i in empty)
+    return f" (missing in every row of the training: {names})" if names else ""
 
 
 def libraries(estimator: object) -> dict[str, str]:

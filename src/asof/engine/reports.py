@@ -109,7 +109,8 @@ class IngestReport:
         names = {load.name for load in self.loads}
         place = names.pop() if len(names) == 1 else f"{len(self.loads):,} files"
         if self.loads and all(load.again for load in self.loads):
-            apart = f", {self.set_apart:,} of them in quarantine" if self.set_apart else ""
+            rows = "row" if self.set_apart == 1 else "rows"
+            apart = f" ({self.set_apart:,} {rows} in quarantine)" if self.set_apart else ""
             return f"{self.source}: {place} was loaded before{apart}; nothing changed."
         rows = "row" if self.read == 1 else "rows"
         parts = [f"{self.read:,} {rows} read from {place}", f"{self.stored:,} stored"]

@@ -28,6 +28,25 @@ and with more than a hundred thousand a search would be felt.
 """
 QUIET = 5.0
 """Seconds without work after which all is looked through: whoever asks meanwhile waits."""
+AT_LATEST = 720
+"""So often in a row (an hour) it is put off because somebody asks; then who asks waits once."""
+
+
+@contextmanager
+def rarely() -> Generator[None]:
+    """Search seldom while a command runs; what is held at its end goes with it, unsearched.
+
+    >>> with rarely():
+    ...     gc.get_threshold() == RARELY
+    True
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*RARELY)
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
@@ -93,10 +112,13 @@ class Collector:
         import asyncio
 
         searched = last = done()
+        put_off = 0
         while True:
             await asyncio.sleep(QUIET)
             now = done()
-            if now == last and now != searched:
+            if now != searched and (now == last or put_off >= AT_LATEST):
                 self.search()
-                searched = now
+                searched, put_off = now, 0
+            elif now != last:
+                put_off += 1
             last = now

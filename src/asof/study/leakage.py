@@ -26,8 +26,9 @@ from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.declare.windows import Aggregate, columns_in
 from asof.engine.clock import now
-from asof.engine.history import LIVE_FROM, History, history_of
+from asof.engine.history import LIVE_FROM, History, Seen, history_of
 from asof.engine.ingest import ingest
+from asof.engine.reports import IngestReport
 from asof.errors import DataRefused
 from asof.stores.store import Store, store_of
 from asof.study.report.numbers import duration
@@ -61,7 +62,8 @@ RECORDING = ("recorded", "received", "ingested", "inserted", "loaded", "written"
 class Finding:
     """A sign of a leak. `figure` is what `what` says in words; `sure` if nothing else explains it.
 
-    `kind` is one of `label-known`, `alone`, `copy`, `later`, `wait`, `zone`, `repeats`, `marker`.
+    `kind` is one of `label-known`, `alone`, `copy`, `empty`, `later`, `wait`, `zone`, `repeats`,
+    `marker`.
     """
 
     kind: str
@@ -152,7 +154,7 @@ def missing(system: System[Any], store: Store, base: Path) -> tuple[str, ...]:
     )
 
 
-def load(system: System[Any], store: Store, base: Path) -> None:
+def load(system: System[Any], store: Store, base: Path) -> list[IngestReport]:
     """Load the declared files that are there; what is loaded already changes nothing.
 
     Into a system that is live nothing is loaded: rows that enter are live rows there (LAW 1c), and
@@ -162,11 +164,13 @@ def load(system: System[Any], store: Store, base: Path) -> None:
         DataRefused: a file was refused as a whole.
     """
     if store.records.setting(LIVE_FROM) is not None:
-        return
+        return []
     label = system.label.joined.table.name
-    for table in system.tables:
-        if table.path is not None and (base / table.path).exists():
-            ingest(table, store, now=now(), base=base, label=table.name == label)
+    return [
+        ingest(table, store, now=now(), base=base, label=table.name == label)
+        for table in system.tables
+        if table.path is not None and (base / table.path).exists()
+    ]
 
 
 def leakage(system: System[Any], store: Store) -> Leakage:
@@ -194,17 +198,30 @@ class _Looked:
         self.asked: Table[Any] = self.system.asked
 
     @cached_property
+    def seen(self) -> Seen:
+        """The features of the requests that are looked at."""
+        return self.history.seen(self.history.requests.take(self.rows))
+
+    @cached_property
     def alone(self) -> tuple[signs.Alone, ...]:
         """The features that can be judged, the strongest first."""
         if not len(self.rows):
             return ()
-        seen = self.history.seen(self.history.requests.take(self.rows))
+        seen = self.seen
         y = self.history.outcomes.value[self.rows]
         return signs.alone(
             seen.features.filter(pl.Series(seen.covered)),
             y[seen.covered],
             binary=self.system.task == "binary",
         )
+
+    @cached_property
+    def empty(self) -> tuple[str, ...]:
+        """The features that are missing in every request that is looked at."""
+        frame = self.seen.features.filter(pl.Series(self.seen.covered))
+        if frame.is_empty():
+            return ()
+        return tuple(one.name for one in frame if one.null_count() == len(one))
 
     def window_known(self) -> float:
         """Of the requests looked at, the share whose whole window is known when they are asked."""
@@ -218,7 +235,7 @@ class _Looked:
         )
 
     def unjudged(self) -> Iterator[str]:
-        judged = {one.name for one in self.alone}
+        judged = {one.name for one in self.alone} | set(self.empty)
         names = [name for name in self.system.features.names if name not in judged]
         if names:
             yield (
@@ -320,6 +337,20 @@ def _too_well(looked: _Looked) -> Iterator[Finding]:
         yield Finding("copy" if copied else "alone", one.name, what, one.score, mend, sure)
 
 
+def _empty(looked: _Looked) -> Iterator[Finding]:
+    """Features that never have a value: a window that meets no row, rows that do not agree."""
+    for name in looked.empty if len(looked.rows) else ():
+        yield Finding(
+            "empty",
+            name,
+            "It is missing in every request that was looked at, so it tells nothing, and some "
+            "estimators fail on it.",
+            1.0,
+            "A window holds its beginning and not its end, and only rows that were known by then: "
+            f"asof why FILE REQUEST {name} shows which rows it saw, and why not the others.",
+        )
+
+
 def _later(looked: _Looked) -> Iterator[Finding]:
     """Rows that tell of a moment after the one from which they are said to be known."""
     for table in looked.versions():
@@ -418,6 +449,7 @@ def _markers(looked: _Looked) -> Iterator[Finding]:
 _SIGNS: tuple[Callable[[_Looked], Iterator[Finding]], ...] = (
     _label_known,
     _too_well,
+    _empty,
     _later,
     _wait,
     _zone,

@@ -15,10 +15,16 @@ from asof.compute.window.contract import (
     Span,
     Wanted,
 )
-from asof.compute.window.grouping import count_groups, in_order, one_lag
+from asof.compute.window.grouping import count_groups, in_order, one_lag, put_back
 from asof.compute.window.near import UNTURNED, grouped, in_parts, sealed
 from asof.compute.window.prefix import new_prefix
-from asof.compute.window.shape import check_wanted, new_state, of_span, plan_columns
+from asof.compute.window.shape import (
+    check_wanted,
+    empty_answers,
+    new_state,
+    of_span,
+    plan_columns,
+)
 from asof.errors import UsageError
 
 NOTHING: Moments = np.empty(0, dtype=np.int64)
@@ -85,10 +91,16 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
         if part.origins is not None:
             found = counts[:, -edges:, asking[0] : asking[-1]]
             found[:] = np.where(found < 0, NULL, part.origins[found])
+    places = np.full(many, len(order), dtype=np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    room = np.empty(len(order) + 1, dtype=np.int64)
+    empty_counts, empty_floats = empty_answers(wanted, len(rows.codes))
+    put_back(counts, places, empty_counts, room)
+    put_back(floats.view(np.int64), places, empty_floats.view(np.int64), room)
     return Answers(
         matched=group >= 0,
         spans=tuple(
-            of_span(counts[i], floats[i], order, wanted, len(rows.codes)) for i in range(len(spans))
+            of_span(*found, wanted, len(rows.codes)) for found in zip(counts, floats, strict=True)
         ),
         recount=Recount(*(int(count) for count in state.recount)),
     )

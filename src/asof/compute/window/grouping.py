@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from asof.compute.window.contract import Codes, Moments
-from asof.compute.window.jit import I4S, I8, I8S, READ_I4S, READ_I8S, U1, VOID, compiled, inlined
+from asof.compute.window.jit import (
+    I4S,
+    I8,
+    I8S,
+    I8SSS,
+    READ_I4S,
+    READ_I8S,
+    U1,
+    VOID,
+    compiled,
+    inlined,
+)
 
 
 @compiled(VOID, READ_I4S, I8S)
@@ -36,6 +47,24 @@ def look_up(values: Moments, low: int, table: Codes, found: Codes) -> None:
         found[i] = table[place] if 0 <= place < table.shape[0] else -1
 
 
+@compiled(VOID, I8SSS, READ_I4S, I8S, I8S)
+def put_back(answers: Moments, places: Codes, otherwise: Moments, room: Moments) -> None:
+    """Put answers in the order of the questions, row by row, where they are.
+
+    answers: int64[s, k, m], or doubles by their bits; places: where each question's answer stands
+    in a row, or the number of those answered, for one that has none; otherwise: int64[k], what it
+    gets in each row; room: int64, longer by one than there are answers.
+    """
+    answered = room.shape[0] - 1
+    for span in range(answers.shape[0]):
+        for slot in range(answers.shape[1]):
+            for i in range(answered):
+                room[i] = answers[span, slot, i]
+            room[answered] = otherwise[slot]
+            for i in range(places.shape[0]):
+                answers[span, slot, i] = room[places[i]]
+
+
 @compiled(U1, READ_I8S)
 def in_order(moments: Moments) -> bool:
     """Whether moments never decrease."""
@@ -55,6 +84,23 @@ def ties_of(event_time: Moments, known_from: Moments) -> int:
         falls += event_time[i] < event_time[i - 1] or (same and known_from[i] < known_from[i - 1])
         ties += same and known_from[i] == known_from[i - 1]
     return ties if falls == 0 else -1
+
+
+@compiled(I8, READ_I8S, READ_I8S, I8S)
+def tied_places(event_time: Moments, known_from: Moments, places: Moments) -> int:
+    """Write where rows stand that have the two times of one beside them; how many there are.
+
+    Rows stand by their times; there is room for two places for each tie (see `ties_of`).
+    """
+    found = 0
+    for i in range(1, event_time.shape[0]):
+        if event_time[i] == event_time[i - 1] and known_from[i] == known_from[i - 1]:
+            if found == 0 or places[found - 1] != i - 1:
+                places[found] = i - 1
+                found += 1
+            places[found] = i
+            found += 1
+    return found
 
 
 @compiled(U1, READ_I8S, READ_I8S)

@@ -19,7 +19,6 @@ from asof.compute.window import online_memory as desk_of
 from asof.compute.window.contract import (
     Aggregate,
     Answers,
-    Codes,
     Floats,
     Moments,
     Recount,
@@ -281,11 +280,10 @@ class OnlineWindows:
         recount = self._desk[self._desk[desk_of.AT_RECOUNT] :][:3]
         before = recount.copy()
         counts, floats = self.ask(group, at, own)
-        order: Codes = np.arange(len(at), dtype=np.int32)
         return Answers(
             matched=np.asarray(group) >= 0,
             spans=tuple(
-                of_span(whole, real, order, self._wanted, self._coded)
+                of_span(whole, real, self._wanted, self._coded)
                 for whole, real in zip(counts, floats, strict=True)
             ),
             recount=Recount(*(int(n) for n in recount - before)),

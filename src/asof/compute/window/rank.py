@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asof.compute.window.contract import Moments
-from asof.compute.window.grouping import in_order, ties_of
+from asof.compute.window.grouping import in_order, tied_places, ties_of
 
 Ties = Callable[[Moments], Sequence[npt.NDArray[Any]]]
 
@@ -32,10 +32,9 @@ def rank_order(
     >>> rank_order(np.array([2, 1, 1]), np.array([5, 9, 9]), lambda rows: [key[rows]]).tolist()
     [2, 1, 0]
     """
+    event_time, known_from = np.ascontiguousarray(event_time), np.ascontiguousarray(known_from)
     order: Moments | None = None
-    standing = ties_of(np.ascontiguousarray(event_time), np.ascontiguousarray(known_from))
-    if standing == 0:
-        return None
+    standing = ties_of(event_time, known_from)
     if standing < 0:
         if in_order(known_from):
             order = np.argsort(event_time, kind="stable")
@@ -43,13 +42,11 @@ def rank_order(
             order = np.lexsort((known_from, event_time))
         event_time = event_time[order]
         known_from = known_from[order]
-    equal = (event_time[1:] == event_time[:-1]) & (known_from[1:] == known_from[:-1])
-    if ties is None or not equal.any():
+        standing = ties_of(event_time, known_from)
+    if ties is None or not standing:
         return order
-    tied = np.zeros(len(event_time), dtype=np.bool_)
-    tied[1:] |= equal
-    tied[:-1] |= equal
-    places = np.flatnonzero(tied)
+    places = np.empty(2 * standing, dtype=np.int64)
+    places = places[: tied_places(event_time, known_from, places)]
     rows = places if order is None else order[places]
     times = (known_from[places], event_time[places])
     if group is not None and not _meet(group[rows], times):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from asof.compute.window import state as layout
 from asof.compute.window.afresh import DIGITS
@@ -13,7 +10,6 @@ from asof.compute.window.contract import (
     NULL,
     QUANTUM,
     Aggregate,
-    Codes,
     Floats,
     Moments,
     Span,
@@ -100,38 +96,36 @@ def new_state(
     )
 
 
-def _put_back(answers: npt.NDArray[Any], order: Codes, otherwise: float) -> npt.NDArray[Any]:
-    """Put answers in the order of the questions, where they are: no second copy of them all."""
-    answered = answers[: len(order)].copy()
-    if len(order) < len(answers):
-        answers[:] = otherwise
-    answers[order] = answered
-    return answers
+def empty_answers(wanted: Wanted, coded: int) -> tuple[Moments, Floats]:
+    """What an empty window answers, in the layout of the counts and the floats of a span.
 
-
-def of_span(
-    counts: Moments, floats: Floats, order: Codes, wanted: Wanted, coded: int
-) -> SpanAnswers:
-    """The answers of one span by name, in the order of the questions.
-
-    counts, floats: as `state.answer` wrote them, one column for each question; order: int32, the
-    question that each of the first columns answers (what has no join value is not among them).
+    >>> empty_answers(Wanted((Aggregate.SUM | Aggregate.MEAN,)), 0)
+    (array([ 0, -1, -1]), array([ 0., nan]))
     """
-    edges = [_put_back(counts[i], order, NULL) for i in range(1 + coded, len(counts))]
-    slot = 0
-    columns: list[dict[Aggregate, Floats]] = []
-    for column in wanted.columns:
-        named: dict[Aggregate, Floats] = {}
-        for aggregate in Aggregate:
-            if aggregate in column:
-                empty = 0.0 if aggregate in Aggregate.KNOWN | Aggregate.SUM else np.nan
-                named[aggregate] = _put_back(floats[slot], order, empty)
-                slot += 1
-        columns.append(named)
+    counts = np.zeros(1 + coded + 2 * wanted.edges, dtype=np.int64)
+    counts[1 + coded :] = NULL
+    zero = Aggregate.KNOWN | Aggregate.SUM
+    floats = [
+        0.0 if aggregate in zero else np.nan
+        for column in wanted.columns
+        for aggregate in Aggregate
+        if aggregate in column
+    ]
+    return counts, np.array(floats, dtype=np.float64)
+
+
+def of_span(counts: Moments, floats: Floats, wanted: Wanted, coded: int) -> SpanAnswers:
+    """The answers of one span by name; counts, floats: as `state.answer` wrote them."""
+    edges = counts[1 + coded :]
+    rows = iter(floats)
+    columns = tuple(
+        {aggregate: next(rows) for aggregate in Aggregate if aggregate in column}
+        for column in wanted.columns
+    )
     return SpanAnswers(
-        count=_put_back(counts[0], order, 0),
-        latest=edges[0] if edges else None,
-        first=edges[1] if edges else None,
-        columns=tuple(columns),
-        distinct=tuple(_put_back(counts[1 + i], order, 0) for i in range(coded)),
+        count=counts[0],
+        latest=edges[0] if wanted.edges else None,
+        first=edges[1] if wanted.edges else None,
+        columns=columns,
+        distinct=tuple(counts[1 : 1 + coded]),
     )

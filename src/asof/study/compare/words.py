@@ -47,7 +47,11 @@ def _titles(facts: Comparison) -> Iterator[str]:
         elif advice.name == "never":
             yield f"No gain from retraining {name} is shown"
         elif advice.verdict == "the same":
-            yield f"Refit {advice.name}: the next cheaper schedule loses {metric}"
+            beaten = _next_cheaper(facts, advice)
+            if beaten is not None and beaten.difference is not None:
+                size = _loss(facts, beaten.difference).partition(" ")[0]
+                yield f"Refit {advice.name}: {beaten.name} is worse by {size} of {metric}"
+            yield f"Refit {advice.name}: the next cheaper schedule has a worse {metric}"
         else:
             share, beside = numbers.share(advice.cost_share), advice.beside
             yield f"Refit {advice.name}: {share} of the cost of {beside}, and no loss is shown"
@@ -65,8 +69,10 @@ def subtitle(facts: Comparison) -> str:
     more = sum(kinds.get(kind, 0) for kind in YARDSTICKS)
     yardsticks = f"; {more:,} of them yardsticks that shifts trigger" if more else ""
     many = numbers.many(facts.policies, "retraining policy", "retraining policies")
-    walked = f"{many} ({said}{yardsticks})"
-    over = f"walked over one lattice of {numbers.many(facts.lattice.fits, 'fit')}"
+    walked = f"{many} ({said}{yardsticks})" if said else many
+    fits = numbers.many(facts.lattice.fits, "fit")
+    replayed = all(each.how == "replay" for each in facts.named)
+    over = f"each replayed, from {fits}" if replayed else f"walked over one lattice of {fits}"
     return f"{walked} {over}; {requests}, {days}."
 
 
@@ -79,6 +85,18 @@ def difference(facts: Comparison, figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return f"{value} (no interval: {because(figure.why)})"
     return f"{value} {print_as.interval(figure.low, figure.high)}"
+
+
+def _loss(facts: Comparison, figure: Figure) -> str:
+    """What something costs: how much worse it is, with its interval, above zero where it is."""
+    if figure.value is None or figure.low is None or figure.high is None:
+        return difference(facts, figure)
+    print_as = scale(facts)
+    sign = 1 if facts.metric.lower_is_better else -1
+    low, high = sorted((sign * figure.low, sign * figure.high))
+    value = sign * figure.value
+    size = print_as.level(value) if low > 0 else print_as.difference(value)
+    return f"{size} {print_as.interval(low, high)}"
 
 
 # --- the advice ----------------------------------------------------------------------------------
@@ -118,15 +136,16 @@ def _advice(facts: Comparison, advice: AdviceFact) -> Said:
         beaten = _next_cheaper(facts, advice)
         if beaten is None or beaten.difference is None:
             return Said("", order(advice), f" no other plain schedule has a better {metric}.")
-        size = difference(facts, beaten.difference)
-        return Said("", order(advice), f" {beaten.name} costs {size} of {metric}.")
+        size = _loss(facts, beaten.difference)
+        return Said("", order(advice), f" {beaten.name} is worse by {size} of {metric}.")
     size = difference(facts, advice.difference)
     share = numbers.share(advice.cost_share)
+    what = "to keep the first model" if advice.name == "never" else f"to refit {advice.name}"
     return Said(
         "",
         order(advice),
-        f" it costs {size} of {metric} against {advice.beside}, no difference shown, and {share} "
-        "of its fitting.",
+        f" {what} is {size} of {metric} beside {advice.beside}, no difference shown, at {share} "
+        "of the CPU of its fits.",
     )
 
 
@@ -147,7 +166,7 @@ def _worth(facts: Comparison) -> Iterator[Said]:
 
 
 def _aged(facts: Comparison, each: FreshnessFact) -> str:
-    return f"{age(facts, each.age)} old loses {difference(facts, each.difference)}"
+    return f"{age(facts, each.age)} old is worse by {_loss(facts, each.difference)}"
 
 
 def age(facts: Comparison, looks: int) -> str:

@@ -18,6 +18,7 @@ from asof.declare.policies import Online
 from asof.engine.clock import cpu
 from asof.engine.kept import KeptFits
 from asof.engine.work import Work
+from asof.study.counted import not_final
 from asof.study.facts import Figure, MethodFact, MetricFact
 from asof.study.gap.diagnosis import diagnosis
 from asof.study.gap.facts import TOO_FEW, DiagnosisFact, GapCost, GapFacts, SliceFact, StageFact
@@ -25,6 +26,7 @@ from asof.study.gap.stages import OF_FOLDS, Run, Stage
 from asof.study.gap.world import World
 from asof.study.losses import oriented, readable
 from asof.study.periods import zone_of
+from asof.study.report import numbers
 from asof.study.words import retraining_words, serving_words
 
 Floats = NDArray[np.float64]
@@ -38,8 +40,12 @@ def nothing(here: World) -> str:
     value, covered = here.value[here.scored], here.history.serving.covered
     if not covered[here.life.first : here.life.last].any():
         return "no run could know a single request before it was asked"
+    if not len(value):
+        young = not_final(here.history, here.life.start)
+        return young or f"no outcome counts yet, and a gap needs at least {TOO_FEW}"
     if len(value) < TOO_FEW:
-        return f"{len(value):,} requests can be scored, and a gap needs at least {TOO_FEW}"
+        scored = numbers.many(len(value), "request")
+        return f"{scored} can be scored, and a gap needs at least {TOO_FEW}"
     if here.history.system.task == "binary" and len(np.unique(value)) == 1:
         return f"all {len(value):,} outcomes are {'yes' if value[0] else 'no'}"
     return ""

@@ -12,6 +12,9 @@ from asof.study.report import numbers, told
 from asof.study.report.tables import Table
 from asof.study.report.words import because
 
+HEAD = 27
+"""The longest head of the first column in a terminal: as long as the names of the stages."""
+
 
 def of(facts: GapFacts) -> told.Told:
     """What the gap says, for all faces."""
@@ -47,7 +50,10 @@ def _brief(facts: GapFacts) -> Table:
     print_as = words.scale(facts)
     better = "lower" if facts.metric.lower_is_better else "higher"
     rows = () if facts.why else tuple(_rows_in_brief(facts, print_as))
-    heads = (f"{facts.metric.words}, {better} is better", "level", "step", "95% interval", "")
+    head = f"{facts.metric.words}, {better} is better"
+    # In 80 columns a longer head would push out what each step is said to show.
+    head = head if len(head) <= HEAD else facts.metric.words
+    heads = (head, "level", "step", "95% interval", "")
     return Table("", heads, (False, True, True, True, False), rows, "")
 
 

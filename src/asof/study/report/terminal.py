@@ -101,6 +101,7 @@ def _facts(life: Life, found: Findings, width: int) -> Iterator[list[Span]]:
         _quarantined(life, found),
         ("served", numbers.many(life.coverage.asked, "request"), _answers(life)),
         ("labels", f"{numbers.count(found.scored)} known", _unknown(found)),
+        *_figures(life, found),
         ("models", numbers.many(found.fits, "fit"), _became(found)),
     ]
     first = max(len(value) for _, value, more in facts if more) + 3
@@ -133,6 +134,14 @@ def _answers(life: Life) -> str:
 
 def _unknown(found: Findings) -> str:
     return f"{numbers.count(found.never_came)} never came, {numbers.count(found.open)} open"
+
+
+def _figures(life: Life, found: Findings) -> Iterator[tuple[str, str, str]]:
+    """On how many requests the figures rest, where that is fewer than have an outcome."""
+    if not found.trouble and found.young_slots and life.served.total.n < found.scored:
+        final = f"of the {numbers.many(found.final_slots, life.slot_words)} that are final"
+        told = f"{numbers.many(life.served.total.n, 'request')}"
+        yield ("figures", told, f"{final}, of {numbers.count(found.slots)}")
 
 
 def _became(found: Findings) -> str:

@@ -159,7 +159,7 @@ def _retraining_words(life: Life, found: Findings) -> Iterator[Said]:
 def _baseline_words(life: Life, found: Findings) -> Iterator[Said]:
     other = strongest(life)
     if other is None or found.trouble:
-        if found.baselines == 0:
+        if found.baselines == 0 and not found.trouble:
             yield Said("The declaration names no baseline, so the level has nothing beside it.")
         return
     pair = beside(found, other)

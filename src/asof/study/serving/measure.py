@@ -92,6 +92,8 @@ def measure(
     coverage = _coverage(life)
     if not coverage.served + coverage.fallback:
         reasons = [fit.reason.splitlines()[0] for fit in life.fits.values() if fit.reason]
+        if not history.serving.covered[inside].any():  # the fits then fail for want of rows
+            reasons = ["no run could know a single request before it was asked"]
         return replace(_failed(history, reasons[-1] if reasons else "no model"), fits=len(reasons))
     known = history.serving.covered[inside] & ~life.fallback[inside] & (life.models[inside] >= 0)
     ages = history.requests.fired[inside] - history.serving.as_of[inside]

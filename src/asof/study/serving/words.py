@@ -177,7 +177,8 @@ def _changes(facts: ServingFacts, mode: ModeFact) -> Iterator[Said]:
         )
     least = max(0.0, mode.at_most or 0.0)
     turns = [turn for turn in facts.advice.turns if turn[0] > least and turn[1] != mode.name]
-    if turns:
+    # To lose most of what a model is worth is not acceptable to anybody who has one.
+    if turns and (facts.model_worth is None or 2 * turns[0][0] < facts.model_worth):
         limit, name = turns[0]
         yield Said(
             f"Where a loss of {print_as.level(limit)} is acceptable, "

@@ -49,23 +49,6 @@ def rarely() -> Generator[None]:
         gc.set_threshold(*before)
 
 
-@contextmanager
-def rarely() -> Generator[None]:
-    """Search seldom while a command runs; what is held at its end goes with it, unsearched.
-
-    >>> with rarely():
-    ...     gc.get_threshold() == RARELY
-    True
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(*RARELY)
-    atexit.register(gc.freeze)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 class Collector:
     """Keeps the search short while the block runs, for the whole process.
 

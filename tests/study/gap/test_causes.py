@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_nothing_changes(tmp_path: Path):
     assert found is not None
     assert (found.of_x.sign, found.of_y.sign) == (0, 0)
     assert "No change is shown that the model feels" in told(facts)
+
+
+def test_a_change_of_which_no_part_is_shown_is_a_change_all_the_same(tmp_path: Path):
+    facts, found = looked_at(tmp_path)
+    assert found is not None
+    division = replace(found, total=replace(found.total, value=0.08, low=0.03, high=0.14))
+    shown = replace(facts, diagnosis=replace(facts.diagnosis, division=division))
+    assert "A change is shown, but not of which of the two: the" in told(shown)
+    assert "No change is shown" not in told(shown)
 
 
 def test_periods_that_do_not_overlap_are_not_divided(tmp_path: Path):

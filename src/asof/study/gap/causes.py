@@ -132,7 +132,11 @@ def _divided(facts: GapFacts, found: DivisionFact) -> Iterator[Said]:
         (True, True): "The features changed, and what follows from them too",
         (True, False): "The features changed, not shown is that what follows from them did",
         (False, True): "What follows from the features changed",
-        (False, False): "No change is shown that the model feels",
+        (False, False): (
+            "A change is shown, but not of which of the two"
+            if found.total.sign
+            else "No change is shown that the model feels"
+        ),
     }[bool(of_x), bool(of_y)]
     yield Said(f"{what}: {whole}; {parts}.")
 

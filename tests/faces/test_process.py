@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -141,6 +142,15 @@ def test_an_encoding_that_lacks_signs_is_no_error(work, options):
         assert json.loads(told)["question"].startswith("Kommt ein Paket spät →")
     else:
         assert "served model" in told
+
+
+def test_a_file_that_is_mended_within_the_second_is_read_anew(work):
+    work.spoil("weight=Parcel.weight", "weight=Parcel.wieght")
+    assert shell("asof check system.py", PYTHONDONTWRITEBYTECODE="").returncode == 2
+    stood = work.file.stat()
+    work.spoil("Parcel.wieght", "Parcel.weight")
+    os.utime(work.file, ns=(stood.st_atime_ns, stood.st_mtime_ns))
+    assert shell("asof check system.py", PYTHONDONTWRITEBYTECODE="").returncode == 0
 
 
 def test_version_control_ignores_what_is_kept(work):

@@ -7,9 +7,10 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import asof
 from asof.declare.place import nearest
@@ -77,20 +78,33 @@ def system_of(reference: str) -> System[Any]:
     return project(reference).system
 
 
+class _AsItStands(SourceFileLoader):
+    """Reads a file as it stands, never its bytecode.
+
+    Python takes bytecode for current if the file has the same size and the same second: a misspelt
+    name that is mended at once would stay misspelt.
+    """
+
+    def path_stats(self, path: str) -> NoReturn:
+        """Tell nothing of the file, which says that there is no bytecode to go by."""
+        raise OSError(path)
+
+
 def _imported(file: Path) -> ModuleType:
     """Import the user's file under its own name, with its folder importable."""
     folder = str(file.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
+    loader = _AsItStands(file.stem, str(file))
+    spec = importlib.util.spec_from_file_location(file.stem, file, loader=loader)
+    if spec is None or file.suffix != ".py":
         raise UsageError(
             f"{file} is not a Python file.", mend="Give the file that declares the system."
         )
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except AsofError:
         raise
     except (Exception, SystemExit) as error:

@@ -30,8 +30,12 @@ class World:
         self.deaf = threading.Event()
 
     def next(self):
+        """A number, which is its key, and the rows under it: the same ones when they come again."""
         with self.lock:
-            return self.unsure.pop() if self.unsure else next(self.numbers)
+            if self.unsure:
+                return self.unsure.pop()
+            n = next(self.numbers)
+            return n, [delivery(10 * n + i) for i in range(n % 3 + 1)]
 
 
 class Sender(threading.Thread):
@@ -44,13 +48,12 @@ class Sender(threading.Thread):
     def run(self):
         world = self.world
         while not world.deaf.is_set():
-            n = world.next()
-            rows = [delivery(10 * n + i) for i in range(n % 3 + 1)]
+            n, rows = world.next()
             try:
                 reply = self.client.send("delivery", rows, key=str(n))
             except (OSError, HTTPException):
                 with world.lock:
-                    world.unsure.append(n)
+                    world.unsure.append((n, rows))
                 return
             if reply.status in (200, 201):
                 world.acknowledged.add(n)

@@ -175,6 +175,17 @@ def test_what_is_not_known_yet_is_named(stranger):
     assert {each["difference"]["n"] for each in facts["series"][1:]} == {figures[0]["n"]}
     assert figures[0]["n"] < sum(slot["scored"] for slot in facts["slots"])
     assert "the figures over the life leave them out" in page.read_text("utf-8")
+    (line,) = [line for line in stranger.said.splitlines() if line.startswith("figures")]
+    assert f" {figures[0]['n']:,} requests " in line
+    assert f"of the {len(final)} weeks that are final" in line
     assert "Lisbon" in stranger.said
     assert facts["series"][0]["total"]["value"] < facts["series"][2]["total"]["value"]
     assert stranger.reproduces_every_model() == facts["cost"]["fits"] == 11
+
+
+def test_a_gap_on_nothing_final_says_why(stranger, tmp_path):
+    text = (stranger.folder / "system.py").read_text("utf-8")
+    early = text.replace("until=datetime(2024, 9, 1", "until=datetime(2024, 4, 1")
+    (stranger.folder / "early.py").write_text(early, "utf-8")
+    told = stranger.asof("gap", "early.py", "-q", "--draws", "20", "--out", str(tmp_path / "gap"))
+    assert "no week is final yet (final_share= says when one is)" in " ".join(told.split())

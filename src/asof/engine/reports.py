@@ -100,6 +100,19 @@ class IngestReport:
         """What one should know about how the rows were taken."""
         return tuple(dict.fromkeys(note for load in self.loads for note in load.notes))
 
+    def apart(self) -> str:
+        """How many rows are in quarantine, and the reason that most of them have.
+
+        >>> why = {"weight is below 0": 2, "shop is missing": 1}
+        >>> IngestReport("parcel", (LoadReport("p.csv", "ab", 9, 6, 0, 3, why),)).apart()
+        '3 rows of parcel in quarantine: weight is below 0, and 1 more.'
+        """
+        rows = "row" if self.set_apart == 1 else "rows"
+        first, *others = self.quarantined or [""]
+        more = f", and {len(others):,} more" if others else ""
+        why = f": {first}{more}" if first else ""
+        return f"{self.set_apart:,} {rows} of {self.source} in quarantine{why}."
+
     def words(self) -> str:
         """One sentence.
 

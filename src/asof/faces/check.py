@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 
 import click
 
@@ -42,22 +41,10 @@ def run(reference: str, *, as_json: bool) -> None:
         click.echo()
         if looked is None:
             click.echo(f"No data to look at: nothing of {', '.join(lacking)}.")
-        for line in _apart(loaded):
-            click.echo(line)
+        for report in loaded:
+            if report.set_apart:
+                click.echo(report.apart())
         for line in looked.lines() if looked is not None else ():
             click.echo(line)
     if looked is not None and looked.sure:
         sys.exit(ExitCode.ANSWER_IS_NO)
-
-
-def _apart(loaded: Sequence[IngestReport]) -> Iterator[str]:
-    """How many rows of each file are in quarantine, and the reason that most of them have."""
-    for report in loaded:
-        if report.set_apart:
-            rows = "row" if report.set_apart == 1 else "rows"
-            reason = next(iter(report.quarantined), "")
-            more = (
-                f", and {len(report.quarantined) - 1:,} more" if len(report.quarantined) > 1 else ""
-            )
-            why = f": {reason}{more}" if reason else ""
-            yield f"{report.set_apart:,} {rows} of {report.source} in quarantine{why}."

@@ -56,7 +56,7 @@ def run(face: Face, others: Sequence[str], options: Options) -> None:
         declared = (f"asof backtest {face.reference}", "the life of the policy that is declared")
         return [*(whole if options.quick else []), declared]
 
-    conduct(face, "compare-quick" if options.quick else "compare", study, then)
+    conduct(face, "compare", study, then, quick=options.quick)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def run(face: Face, options: Options) -> None:
         slots = (f"asof backtest {face.reference}", "what happened in this life, slot by slot")
         return [*(whole if options.quick else []), slots]
 
-    _judge(conduct(face, "gap-quick" if options.quick else "gap", study, then).facts, options.limit)
+    _judge(conduct(face, "gap", study, then, quick=options.quick).facts, options.limit)
 
 
 def _judge(facts: GapFacts, limit: float | None) -> None:

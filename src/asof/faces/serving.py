@@ -50,7 +50,7 @@ def run(face: Face, options: Options) -> None:
             return [(f"asof backtest {face.reference}", "the life of the mode that is declared")]
         return [(f"asof check {face.reference}", f"what {found.system.name} declares")]
 
-    facts = conduct(face, "serving-quick" if options.quick else "serving", study, then).facts
+    facts = conduct(face, "serving", study, then, quick=options.quick).facts
     budget = options.max_loss is not None or options.max_cost is not None
     if budget and facts.advice.mode is None and not facts.trouble:
         sys.exit(ExitCode.ANSWER_IS_NO)

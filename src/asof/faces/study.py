@@ -34,10 +34,13 @@ def conduct(
     kind: str,
     run: Callable[[Project, Store, Progress], _Study],
     then: Callable[[_Study, Project], Sequence[tuple[str, str]]],
+    *,
+    quick: bool,
 ) -> _Study:
     """Run a study of the system that is named, write its report, show it.
 
-    `run` is the study itself, `then` gives the commands to type next with what each shows.
+    `run` is the study itself, `then` gives the commands to type next with what each shows. The
+    report of a `quick` look has a folder of its own, for it must not replace that of the whole.
 
     Raises:
         Interrupted: somebody stopped it.
@@ -51,7 +54,8 @@ def conduct(
                 tell(report, err=True)
         with WorkLine(quiet=face.quiet) as progress:
             result = run(found, store, progress)
-    name = "-".join(part for part in (found.system.name, found.variant, kind) if part)
+    parts = (found.system.name, found.variant, kind, "quick" if quick else "")
+    name = "-".join(part for part in parts if part)
     folder = Path(face.out) if face.out else found.runs / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     page = result.save(folder)

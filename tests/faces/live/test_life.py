@@ -159,6 +159,8 @@ def test_what_came_over_the_doors_is_there_once_under_its_key(begin):
     again = up.client.send("delivery", rows, key="a")
     assert (first.status, again.status) == (201, 200)
     assert again.json() == first.json() | {"repeated": True}
+    turned = [dict(reversed(row.items())) for row in rows]
+    assert up.client.send("delivery", turned, key="a").json()["repeated"]
     other = up.client.send("delivery", rows[:2], key="a")
     assert (other.status, other.json()["type"]) == (422, "urn:asof:data-refused")
     assert "used for other rows" in other.json()["title"]

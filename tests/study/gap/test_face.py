@@ -48,6 +48,16 @@ def test_it_prints_and_writes(
     assert json.loads((out / "facts.json").read_text())["question"] == "Will a visit be a sale?"
 
 
+def test_a_quick_look_does_not_replace_the_whole(
+    declared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert left(["gap", str(declared), "--quick", "--draws", "50", "-q"]) == 0
+    capsys.readouterr()
+    written = [page.parent.name for page in (declared.parent / "runs").glob("*/report.html")]
+    assert any(name.endswith("-gap-quick") for name in written)
+    assert not any(name.endswith("-gap") for name in written)
+
+
 def test_json_is_one_document(declared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert left(["gap", str(declared), "--quick", "--draws", "50", "--json"]) == 0
     told = capsys.readouterr()

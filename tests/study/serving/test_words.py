@@ -146,3 +146,11 @@ def test_a_mode_without_a_figure_leaves_the_others_their_differences():
     assert "against online, 95%" in text
     assert names.difference(facts, facts.modes[1]) in text
     assert f"{names.brief(last)}: {why}." in text
+
+
+def test_a_loss_of_most_of_what_a_model_is_worth_is_not_called_acceptable():
+    facts = example_modes.usual()
+    assert "is acceptable" in text_of(told.html(page.of(facts)))
+    dear = ((0.0041, "features 1h"), (0.06, "features nightly"))  # of .0893
+    dear = replace(facts, advice=replace(facts.advice, turns=dear))
+    assert "is acceptable" not in text_of(told.html(page.of(dear)))

@@ -183,7 +183,8 @@ def subtitle(facts: GapFacts) -> str:
 def advice(facts: GapFacts) -> list[Said]:
     """What to do about the largest bar, and about the largest that production itself loses."""
     if facts.why or not facts.steps:
-        return [Said(f"{title(facts)}.")]
+        # The title leaves the reason out where it is long, and a terminal has no picture to say it.
+        return [Said(f"There is no gap to show: {because(facts.why or _last_why(facts))}.")]
     worse = [each for each in facts.steps if _counts(facts, each)]
     if not worse:
         return [_nothing_worse(facts)]

@@ -6,7 +6,7 @@ and `predict_proba` take (CPU of the thread that runs them); what one study made
 again is in it once. Time left is what was told at a quarter, a half and three quarters of the run,
 beside what it came to.
 
-    python benchmarks/studies.py [--variant monthly] [--quick]
+    python benchmarks/studies.py [--variant monthly] [--quick] [gap compare serving]
 
 needs `python examples/flights/fetch.py` to have been run.
 """
@@ -75,6 +75,7 @@ def child(study: str, variant: str, folder: Path, *, quick: bool) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("studies", nargs="*", default=STUDIES)
     parser.add_argument("--variant", default="monthly")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--child", choices=STUDIES, help=argparse.SUPPRESS)
@@ -100,7 +101,7 @@ def _run(folder: Path, asked: argparse.Namespace) -> None:
     print(f"{'':8}{'CPU s':>8}{'bare':>8}{'ratio':>7}{'seconds':>9}{'fits':>6}{'reused':>8}"
           "  time left told / true at 1/4, 1/2, 3/4")  # fmt: skip
     whole = bare = 0.0
-    for study in STUDIES:
+    for study in asked.studies:
         command = [sys.executable, __file__, "--child", study, "--variant", asked.variant,
                    "--folder", str(folder), *(["--quick"] if asked.quick else [])]  # fmt: skip
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()

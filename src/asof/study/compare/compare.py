@@ -172,6 +172,7 @@ class _Study:
     def expect(self, seeds: int, variants: int) -> None:
         """Say what the work will be."""
         history = self._plan.history
+        self._work.plan("walks", [self._walks()])
         featured(history, self._work)
         self._work.plan("lattice", self._kept.needed(self._plan.asks()))
         again = self._other(seeds)
@@ -179,7 +180,6 @@ class _Study:
             self._work.plan("another seed", self._kept.needed(self._plan.asks(again)))
         # A variant is replayed in full; before it is looked at it is taken to be like the first.
         self._work.plan("variants", replay_guessed(history, int(self._plan.looks[0])) * variants)
-        self._work.plan("walks", [self._walks()])
 
     def _other(self, seeds: int) -> Any | None:
         """The estimator with another seed, where that is asked for and there is one."""

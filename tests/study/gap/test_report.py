@@ -76,6 +76,11 @@ def test_nothing_shown_is_nothing_to_mend():
     assert "No difference is shown for" in "\n".join(told.lines(of(example_gaps.unshown())))
 
 
+def test_bars_without_intervals_are_not_said_to_be_all_right():
+    (only,) = map(str, words.advice(example_gaps.few_days()))
+    assert only.endswith("look at more days.")
+
+
 def test_what_is_better_is_said_to_be():
     said = "\n".join(told.lines(of(example_gaps.quantity())))
     assert "Refit as declared is for the better" in said

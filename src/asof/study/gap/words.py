@@ -102,7 +102,7 @@ def _aged(facts: GapFacts) -> str:
 
 
 def _declared(facts: GapFacts, stage: StageFact) -> str:
-    words = facts.retraining.partition(",")[0]
+    words = facts.retraining.partition(",")[0].partition(" at ")[0]
     if stage.same:
         return "the same models at the same moments"
     return f"{words}, not each {facts.period_words}"
@@ -202,6 +202,10 @@ def _nothing_worse(facts: GapFacts) -> Said:
     if facts.worsens(facts.total) > 0:
         return Said(
             "No single bar is shown to make it worse; together they are: look at more days."
+        )
+    if all(stage.step is None or stage.step.low is None for stage in facts.steps):
+        return Said(
+            "No bar has an interval, so none is shown to be more than chance: look at more days."
         )
     return Said("No bar is shown to make it worse, so there is nothing here to mend.")
 

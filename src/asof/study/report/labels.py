@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from asof.study.report import text
 from asof.study.report.svg import px
 
+_CLEAR = 7
+"""So near words no line is drawn: a reader's font may be wider than the one measured in."""
+
 _STUB = 6
 """A piece of a line that is shorter is left out."""
 
@@ -43,7 +46,7 @@ def down(x: float, over: tuple[float, float], boxes: Iterable[Box]) -> str:
     'M5 0V10M5 20V40'
     """
     top, bottom = over
-    cut = sorted((box.top, box.bottom) for box in boxes if box.left - 3 < x < box.right + 3)
+    cut = sorted((b.top, b.bottom) for b in boxes if b.left - _CLEAR < x < b.right + _CLEAR)
     parts: list[tuple[float, float]] = []
     at = top
     for start, stop in [*cut, (bottom, bottom)]:

@@ -183,7 +183,8 @@ def _axis_heads(sheet: Sheet, chart: Chart, place: Line, at: _Columns, head: flo
     axis = (zero - size, zero) if right else (zero, zero + size)
     middle = min(max(_inside(place, chart.nothing), start + wide / 2), stop - wide / 2)
     if middle - wide / 2 < axis[1] + 16 and middle + wide / 2 > axis[0] - 16:
-        middle = axis[1] + 16 + wide / 2 if not right else axis[0] - 16 - wide / 2
+        after = not right and axis[1] + 16 + wide <= at.room
+        middle = axis[1] + 16 + wide / 2 if after else axis[0] - 16 - wide / 2
     sheet.text(middle, head - 17, said[0], "m b")
     sheet.text(middle, head, said[1], "m")
 

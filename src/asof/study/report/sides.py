@@ -54,8 +54,9 @@ def halves(sheet: Sheet, told: Halves, left: float, right: float, y: float) -> f
         sheet.text(left, y, row.line)
         y += 10
         wide = (room - text.width(row.said, 13) - 16) * (row.regret / most if most else 0.0)
-        sheet.rect(left, y, max(wide, 1.5), 13, "up" if row.strong else "loss")
-        sheet.text(left + max(wide, 1.5) + 8, y + 11, row.said, "vs" if row.strong else "vw")
+        bar, words = ("up", "vs") if row.strong or not row.regret else ("loss", "vw")
+        sheet.rect(left, y, max(wide, 1.5), 13, bar)
+        sheet.text(left + max(wide, 1.5) + 8, y + 11, row.said, words)
         y += 32
     return y
 

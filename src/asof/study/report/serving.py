@@ -172,18 +172,17 @@ def _axis_heads(sheet: Sheet, chart: Chart, place: Line, at: _Columns, head: flo
     start, stop = at.plot
     size = max(text.width(word) for word in chart.axis)
     zero = place(0.0)
-    right = zero + size > at.room
+    said = None if _far(chart) else _nothing_words(chart)
+    wide = 0.0 if said is None else max(text.width(said[0], 13, bold=True), text.width(said[1]))
+    after = said is not None and (chart.nothing or 0.0) > 0  # the dashed line is right of zero
+    left = zero + size + (16 + wide if after else 0.0) > at.room
     for number, word in enumerate(chart.axis):
-        x, style = (zero, "e") if right else (zero, "")
-        sheet.text(x, head - 17 + 17 * number, word, style)
-    said = _nothing_words(chart)
-    if said is None or _far(chart):
+        sheet.text(zero, head - 17 + 17 * number, word, "e" if left else "")
+    if said is None:
         return
-    wide = max(text.width(said[0], 13, bold=True), text.width(said[1]))
-    axis = (zero - size, zero) if right else (zero, zero + size)
+    axis = (zero - size, zero) if left else (zero, zero + size)
     middle = min(max(_inside(place, chart.nothing), start + wide / 2), stop - wide / 2)
     if middle - wide / 2 < axis[1] + 16 and middle + wide / 2 > axis[0] - 16:
-        after = not right and axis[1] + 16 + wide <= at.room
         middle = axis[1] + 16 + wide / 2 if after else axis[0] - 16 - wide / 2
     sheet.text(middle, head - 17, said[0], "m b")
     sheet.text(middle, head, said[1], "m")

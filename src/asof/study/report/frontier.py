@@ -29,6 +29,9 @@ STYLE = """
 Place = tuple[float, float]
 """A policy as cost and value."""
 
+_FIRST = 3
+"""So many names find room before what is said of the regret: the advised policy and the best."""
+
 CLOSE = 2.5
 """Policies nearer than so many px are drawn as one."""
 
@@ -259,17 +262,19 @@ def _names(chart: Chart, plot: Plot) -> Iterator[Name]:
     hull += [(plot.x.stop, y) for _, y in hull[-1:]]
     lines += [Box(x - 1, y - 1, x + 1, y + 1) for x, y in _along(hull)]
     within = Box(plot.x.start + 2, plot.y.stop - 18, plot.x.stop, plot.y.start - 3)
-    for dot, x, y in spots:
-        kind = "vs strong" if dot.strong else "vi"
-        wanted = [(dot.label, y, f"l halo {kind}")]
-        if dot.strong and chart.regret is not None:
-            wanted.append((chart.regret[1], plot.y(chart.regret[0]) + 8, "halo vw"))
-        for words, at, style in wanted:
-            found = place(words, x, at, taken, lines, within, bold=dot.strong)
-            if found is not None:
-                box, begins, anchor = found
-                taken.append(box)
-                yield words, box, begins, f"{style}{anchor}"
+    wanted = [
+        (dot.label, (x, y), f"l halo {'vs strong' if dot.strong else 'vi'}", dot.strong)
+        for dot, x, y in spots
+    ]
+    if chart.regret is not None and dots[0].strong:
+        at = spots[0][1], plot.y(chart.regret[0]) + 8
+        wanted.insert(_FIRST, (chart.regret[1], at, "halo vw", True))
+    for words, (x, y), style, bold in wanted:
+        found = place(words, x, y, taken, lines, within, bold=bold)
+        if found is not None:
+            box, begins, anchor = found
+            taken.append(box)
+            yield words, box, begins, f"{style}{anchor}"
 
 
 def _cut(plot: Plot, y: float, boxes: Sequence[Box]) -> str:

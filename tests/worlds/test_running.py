@@ -62,10 +62,8 @@ def test_features_of_rows_that_come_are_those_of_the_tables(
     serving.begin(early if share else shop.stored, begun)
     if share:
         for table in system.tables:
-            for row in taken_rows(
-                table, shop.stored[table.name].filter(pl.col(AVAILABLE) >= begun)
-            ):
-                serving.put(table.name, row)
+            later = shop.stored[table.name].filter(pl.col(AVAILABLE) >= begun)
+            serving.put(table.name, taken_rows(table, later))
     seen = of.serving
     wanted = seen.features[first:].rows()
     for start in range(first, len(asked), 7):

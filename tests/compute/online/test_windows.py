@@ -96,7 +96,7 @@ def test_rows_that_come_after_a_question_rank_as_if_they_had_come_before_it(
             for _ in range(chance.randrange(4)):
                 number += 1
                 told.append(row_of(chance, table, number, moment))
-                online.put(table, told[-1])
+                online.put(table, told[-1:])
         found = online.ask([(1, place, moment) for place in places], [moment, moment])
         wanted = _batch(features, places, moment, rows)
         assert found == wanted, moment

@@ -22,8 +22,8 @@ from asof.compute.online.table import Taken
 from asof.compute.runtime import choose
 from asof.engine.fitting import fit_one
 from asof.engine.live import outlook
+from asof.engine.live.asking import unknown
 from asof.engine.live.core import Core
-from asof.engine.live.front import unknown
 from asof.engine.live.serving import Served
 from asof.engine.messages import MessageLog, Trained
 from asof.stores.encoded import Layout

@@ -6,7 +6,7 @@ answers equals what the batch face answers, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -62,10 +62,10 @@ class OnlineFeatures:
         for name, table in self.tables.items():
             load(table, stored[name], moment)
 
-    def put(self, table: str, row: Taken) -> None:
-        """Take a row of a table, if anything here looks at that table."""
+    def put(self, table: str, rows: Iterable[Taken]) -> None:
+        """Take rows of a table, if anything here looks at that table."""
         if table in self.tables:
-            self.tables[table].put(row)
+            self.tables[table].put(rows)
 
     def newest(self) -> Mapping[str, int | None]:
         """By table the availability of the newest row that was seen."""
@@ -114,8 +114,7 @@ def load(table: OnlineTable, stored: pl.DataFrame, moment: int) -> None:
     """Begin with a table's rows as the store keeps them; those available later wait."""
     found: Versions = versions(table.table, stored)
     table.load(found.take(found.visible(moment)), moment)
-    for row in taken_rows(table.table, stored.filter(pl.col(AVAILABLE) >= moment)):
-        table.put(row)
+    table.put(taken_rows(table.table, stored.filter(pl.col(AVAILABLE) >= moment)))
 
 
 def taken_rows(table: Table[Any], stored: pl.DataFrame) -> list[Taken]:

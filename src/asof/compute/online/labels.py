@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,15 +66,15 @@ class OnlineLabels:
         self._settled = 0
         self._seen.load(stored, moment)
 
-    def put(self, table: str, row: Taken) -> None:
-        """Take a row of a table, if labels are told by it."""
-        self._seen.put(table, row)
+    def put(self, table: str, rows: Iterable[Taken]) -> None:
+        """Take rows of a table, if labels are told by it."""
+        self._seen.put(table, rows)
 
-    def expect(self, asked: Asked) -> None:
-        """Wait for the label of a request."""
-        due = self._due_of(asked)
-        self._put += 1
-        heapq.heappush(self._pending, (due, self._put, asked))
+    def expect(self, asked: Iterable[Asked]) -> None:
+        """Wait for the labels of requests."""
+        for one in asked:
+            self._put += 1
+            heapq.heappush(self._pending, (self._due_of(one), self._put, one))
 
     def _due_of(self, asked: Asked) -> int:
         if self._wait is not None:

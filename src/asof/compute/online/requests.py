@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import polars as pl
 
 from asof.compute.evaluate import POLARS, TICK
@@ -28,7 +29,7 @@ _HELD = 65_536
 """So many requests that are over can still be asked about by their keys alone."""
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """A request: its name, its key, its row (the tick's moment last), when it was to be and is."""
 
     name: str
@@ -107,9 +108,9 @@ class OnlineRequests:
 
     # --- asking --------------------------------------------------------------------------------
 
-    def put(self, row: Taken) -> None:
-        """Take a row of the table that requests are about."""
-        self.table.put(row)
+    def put(self, rows: Iterable[Taken]) -> None:
+        """Take rows of the table that requests are about."""
+        self.table.put(rows)
 
     @property
     def next_due(self) -> int | None:
@@ -117,23 +118,25 @@ class OnlineRequests:
         coming = [self.table.next_change, self._fires[0][0] if self._fires else None, self._tick]
         return min((at for at in coming if at is not None), default=None)
 
-    def due(self, before: int) -> Iterator[Asked]:
+    def due(self, before: int) -> list[Asked]:
         """The requests that fire before a moment, in order."""
+        found: list[Asked] = []
+        fires, table = self._fires, self.table
         while True:
-            fire = self._fires[0][0] if self._fires else before
-            change = self.table.next_change
+            fire = fires[0][0] if fires else before
+            change = table.next_change
             if self._tick is not None and self._tick <= fire and self._tick < before:
-                yield from self._ticked(self._tick)
+                found += self._ticked(self._tick)
                 self._tick = self._next_tick(self._tick + 1)
             elif fire < before and (change is None or fire <= change):
                 asked = self._fire()
                 if asked is not None:
-                    yield asked
+                    found.append(asked)
             elif change is not None and change < before:
                 # One at a time: a row whose time has passed fires as it is taken (LAW 2a).
-                self.table.step()
+                table.step()
             else:
-                return
+                return found
 
     def _fire(self) -> Asked | None:
         """The request that is next, unless it has fired or another version took its place."""
@@ -160,7 +163,6 @@ class OnlineRequests:
         if row is None:
             return None
         if self._ticks is None:
-            self._fired.add(key)
             return Asked(self._name(key), key, row, self._at(row)[0], moment)
         found = moments(self._ticks.schedule, moment - _AHEAD, moment + 1)
         if not len(found):
@@ -169,10 +171,20 @@ class OnlineRequests:
         whole = (*key, tick)
         return Asked(self._name(whole), whole, (*row, tick), tick, moment)
 
-    def open(self, asked: Asked) -> None:
-        """A request's label is waited for: its row is held."""
+    def again(self, fired: Asked, moment: int) -> Asked | None:
+        """The same as `ask`, of a request that was `due` before."""
+        if self.table.row(fired.key) is fired.row:
+            return Asked(fired.name, fired.key, fired.row, fired.at, moment)
+        return self.ask(fired.key, moment)
+
+    def fire(self, key: Values) -> bool:
+        """The request of a known key has fired from now on; whether it had not before."""
+        return self._ticks is None and self._fired.add(key)
+
+    def open(self, asked: Iterable[Asked]) -> None:
+        """The labels of requests are waited for: their rows are held."""
         if self._ticks is None:
-            self._open.add(asked.key)
+            self._open.update([one.key for one in asked])
 
     def close(self, asked: Asked) -> None:
         """A request is over: its row is held for a while; that it fired is remembered."""

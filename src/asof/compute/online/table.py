@@ -7,9 +7,11 @@ A version becomes two deltas, withdraw the old and show the new (LAW 2b), in the
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from asof.compute.table import Versions
 from asof.declare.rows import time_of
@@ -37,7 +39,7 @@ def picked(places: Sequence[int]) -> Callable[[Values], Values]:
     return lambda values: (values[only],)
 
 
-class Taken(NamedTuple):
+class Taken(msgspec.Struct, frozen=True, order=True):
     """A row as it was taken; sorts in the order of 2b."""
 
     available_at: int
@@ -77,8 +79,7 @@ class OnlineTable:
     ...     value: asof.Col[float]
     ...     read_at: asof.Time
     >>> table = OnlineTable(asof.source(Sensor), ())
-    >>> table.put(Taken(10, 1, 0, ("a", 5.0, 8)))
-    >>> table.put(Taken(20, 2, 0, ("a", 7.0, 8)))
+    >>> table.put([Taken(10, 1, 0, ("a", 5.0, 8)), Taken(20, 2, 0, ("a", 7.0, 8))])
     >>> [(at, table.advance(at).row(("a",))) for at in (10, 20, 21)]
     [(10, None), (20, ('a', 5.0, 8)), (21, ('a', 7.0, 8))]
     """
@@ -111,9 +112,10 @@ class OnlineTable:
         known = [reach for reach in reaches if reach is not None]
         return max(known) if reaches and len(known) == len(reaches) else None
 
-    def put(self, row: Taken) -> None:
-        """Take a row; it counts from the first moment after its availability."""
-        heapq.heappush(self._coming, row)
+    def put(self, rows: Iterable[Taken]) -> None:
+        """Take rows; each counts from the first moment after its availability."""
+        for row in rows:
+            heapq.heappush(self._coming, row)
 
     @property
     def next_change(self) -> int | None:

@@ -125,8 +125,7 @@ class Core:
         self.serving.begin(stored, moment)
         self.requests.begin(stored[self.asked.name], moment, known.fired)
         self.labels.begin(self._untold(stored, known), moment, known.ripe)
-        for asked in known.open:
-            self._expect(asked)
+        self._expect(known.open)
         self.clock.move(moment)
         if life is not None:
             self._take_up(life)
@@ -166,17 +165,20 @@ class Core:
 
     # --- what comes in -------------------------------------------------------------------------
 
-    def put(self, table: str, rows: Iterable[Taken]) -> None:
+    def put(self, table: str, rows: Sequence[Taken]) -> None:
         """Take rows of a table."""
-        asked = table == self.asked.name
-        tells = self._tells if table == self.labels.table.name else None
-        for row in rows:
-            self.serving.put(table, row)
-            # What a row says of a request whose label is known is not used any more (LAW 6a).
-            if tells is None or not self.requests.is_over(tuple([row.values[i] for i in tells])):
-                self.labels.put(table, row)
-            if asked:
-                self.requests.put(row)
+        self.serving.put(table, rows)
+        self.labels.put(table, self._telling(rows) if table == self.labels.table.name else rows)
+        if table == self.asked.name:
+            self.requests.put(rows)
+
+    def _telling(self, rows: Sequence[Taken]) -> Sequence[Taken]:
+        """The rows that may tell a label: of one that is known none is used any more (LAW 6a)."""
+        tells = self._tells
+        if tells is None:
+            return rows
+        over = self.requests.is_over
+        return [row for row in rows if not over(tuple([row.values[i] for i in tells]))]
 
     def finish(self, message: Message) -> None:
         """Take what became of a training: `Trained` or `TrainingFailed`."""
@@ -184,37 +186,41 @@ class Core:
 
     def ask(self, keys: Sequence[Values], moment: int) -> list[Asked | None]:
         """The requests of some keys as asked at a moment; None where a key is not known."""
-        due = {one.key: one for one in self.expect_due(moment + 1) if one.fired == moment}
-        return [due.get(key) or self._asked(key, moment) for key in keys]
+        due = {one.key: one for one in self.expect_due(moment + 1)}
+        return [self._asked(key, moment, due.get(key)) for key in keys]
 
-    def _asked(self, key: Values, moment: int) -> Asked | None:
-        """A request as asked at a moment; one that has not fired yet does so by it (LAW 4b)."""
-        early = not self.requests.ticking and not self.requests.has_fired(key)
+    def _asked(self, key: Values, moment: int, due: Asked | None) -> Asked | None:
+        """A request as asked at a moment; one that has not fired yet does so by it (LAW 4b).
+
+        `due` is the request itself where it has just fired.
+        """
+        if due is not None:
+            return due if due.fired == moment else self.requests.again(due, moment)
         found = self.requests.ask(key, moment)
-        if early and found is not None:
-            self._expect(found)
+        if found is not None and self.requests.fire(key):
+            self._expect([found])
         return found
 
-    def _expect(self, asked: Asked) -> None:
-        """Wait for the label of a request."""
+    def _expect(self, asked: Sequence[Asked]) -> None:
+        """Wait for the labels of requests."""
         self.requests.open(asked)
         self.labels.expect(asked)
         self.outlook.expect(asked)
 
     def expect_due(self, before: int) -> list[Asked]:
         """The requests that fire before a moment: their labels are waited for."""
-        found = list(self.requests.due(before))
-        for asked in found:
-            self._expect(asked)
+        found = self.requests.due(before)
+        if found:
+            self._expect(found)
         self._learn(before)
         return found
 
     def _learn(self, at: int) -> None:
         """Take the labels that are known as of a moment."""
         self.labels.advance(at)
-        news = self.labels.news()
-        self.outlook.told(news)
-        self._over += [labelled.asked for labelled in news]
+        if news := self.labels.news():
+            self.outlook.told(news)
+            self._over += [labelled.asked for labelled in news]
 
     def tidy(self) -> None:
         """Forget what no later question needs, of requests that are over: their labels are in.

@@ -8,31 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any
-
-import msgspec
+from dataclasses import dataclass
 
 from asof.compute.online.requests import Asked
-from asof.compute.online.table import Taken, Values, picked
+from asof.compute.online.table import Taken, Values
 from asof.declare.kept import ALWAYS
 from asof.engine.clock import Stamps
-from asof.engine.live.answers import Answer, Receipt, Row, SetApart
+from asof.engine.live.answers import Answer, Row
+from asof.engine.live.asking import Asking, Job, unknown
 from asof.engine.live.core import Core
 from asof.engine.live.intake import Came, Good, Intake
 from asof.engine.live.journalled import DECIDED, payload, predicted
+from asof.engine.live.receipts import counted
 from asof.engine.live.serving import Reply
 from asof.engine.messages import Message
-from asof.errors import (
-    AsofError,
-    DataRefused,
-    NotReady,
-    Overloaded,
-    RequestRefused,
-    StoreError,
-    UsageError,
-)
+from asof.errors import AsofError, NotReady, Overloaded, StoreError, UsageError
 from asof.stores.encoded import encode
 from asof.stores.live import LiveJournal
 from asof.stores.predictions import PREDICTED, encode_predictions
@@ -43,22 +33,6 @@ _BEHIND = 60_000_000
 
 _TURN = 32
 """Requests answered in one turn of the loop: enough to share its costs, a few milliseconds."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """Requests that came together, and who waits for their answers."""
-
-    rows: Sequence[Row]
-    explain: bool
-    durable: bool
-    future: asyncio.Future[list[Answer]]
-    answers: dict[int, Answer] = field(default_factory=dict[int, Answer])
-
-    def fail(self, error: Exception) -> None:
-        """Tell who waits that there is no answer."""
-        if not self.future.done():
-            self.future.set_exception(error)
 
 
 @dataclass
@@ -96,9 +70,7 @@ class Front:
         self._doors = {name: Intake(table) for name, table in core.tables.items()}
         self._jobs: list[Job] = []
         self._loop = asyncio.get_running_loop()
-        self._key_names = frozenset(core.asked.keys)
-        columns = [spec.name for spec in core.asked.row.columns_]
-        self._key = picked([columns.index(name) for name in core.asked.keys])
+        self._asking = Asking(core.asked, self._doors[core.asked.name])
         self.sampled: Callable[[Sequence[Reply], int], None] | None = None
 
     # --- the log of the loop -------------------------------------------------------------------
@@ -159,26 +131,46 @@ class Front:
                 job.fail(error)
 
     def _answer_all(self, jobs: Sequence[Job]) -> None:
-        asked: list[Asked] = []
-        kept: list[tuple[Job, int]] = []
+        keyed: list[tuple[Job, list[Values]]] = []
         came: list[Good] = []
-        keyed = [(job, keys) for job in jobs if (keys := self._keys_of(job, came)) is not None]
+        for job in jobs:
+            if job.future.done():  # the client has left
+                continue
+            try:
+                keys, new = self._asking.read(job.rows, self.core.requests.table, len(came))
+            except AsofError as error:
+                job.fail(error)
+                continue
+            keyed.append((job, keys))
+            came += new
         if not keyed:
             return
         if came:
             self._hand_in(came)
         at = self._stamps.next()
         self.core.pass_timers(at)
+        asked, kept = self._known(keyed, at)
+        if asked:
+            self._answer(asked, kept, at)
+
+    def _known(
+        self, keyed: Sequence[tuple[Job, list[Values]]], at: int
+    ) -> tuple[list[Asked], list[tuple[Job, int]]]:
+        """The requests of jobs as asked at a moment, and how many each job has."""
+        found = self.core.ask([key for _, keys in keyed for key in keys], at)
+        asked: list[Asked] = []
+        kept: list[tuple[Job, int]] = []
+        first = 0
         for job, keys in keyed:
-            found = self.core.ask(keys, at)
-            known = [one for one in found if one is not None]
-            if len(known) < len(found):
-                job.fail(unknown(self.core, keys[found.index(None)]))
+            mine = found[first : first + len(keys)]
+            first += len(keys)
+            known = [one for one in mine if one is not None]
+            if len(known) < len(mine):
+                job.fail(unknown(self.core, keys[mine.index(None)]))
                 continue
             asked += known
             kept.append((job, len(known)))
-        if asked:
-            self._answer(asked, kept, at)
+        return asked, kept
 
     def _answer(self, asked: Sequence[Asked], kept: Sequence[tuple[Job, int]], at: int) -> None:
         try:
@@ -188,13 +180,13 @@ class Front:
             return
         first = 0
         recorded, ages = self.recording, self.ages(replies[0].as_of)
-        waiting: list[Job] = []
+        given: list[tuple[Job, list[Answer]]] = []
         for job, count in kept:
-            for i, reply in enumerate(replies[first : first + count]):
-                job.answers[i] = self.told(reply, ages, explain=job.explain, recorded=recorded)
+            mine = replies[first : first + count]
             first += count
-            waiting.append(job)
-        self.record(replies, at, waiting)
+            told = [self.told(one, ages, explain=job.explain, recorded=recorded) for one in mine]
+            given.append((job, told))
+        self.record(replies, at, given)
 
     def _answer_singly(
         self, asked: Sequence[Asked], kept: Sequence[tuple[Job, int]], at: int, error: AsofError
@@ -208,17 +200,19 @@ class Front:
             self._answer(asked[first : first + count], [(job, count)], at)
             first += count
 
-    def record(self, replies: Sequence[Reply], at: int, jobs: Sequence[Job]) -> None:
+    def record(
+        self, replies: Sequence[Reply], at: int, given: Sequence[tuple[Job, Sequence[Answer]]]
+    ) -> None:
         """Journal answers, and give them to who waits: at once, or when they are durable."""
         before = self._journal.offset
-        durable = [job for job in jobs if job.durable]
+        durable = [one for one in given if one[0].durable]
 
         def recorded(error: BaseException | None) -> None:
-            for job in durable:
+            for job, answers in durable:
                 if isinstance(error, AsofError):
                     job.fail(error)
                 else:
-                    finish(job)
+                    job.finish(answers)
 
         self._journal.append(
             PREDICTED,
@@ -228,10 +222,10 @@ class Front:
             on_durable=recorded if durable else None,
         )
         self.counts.answers += len(replies)
-        self.counts.fallback += sum(reply.fallback for reply in replies)
-        for job in jobs:
+        self.counts.fallback += sum([reply.fallback for reply in replies])
+        for job, answers in given:
             if not job.durable:
-                finish(job)
+                job.finish(answers)
         if self.sampled is not None:
             self.sampled(replies, before)
 
@@ -251,36 +245,14 @@ class Front:
         self, reply: Reply, ages: Mapping[str, float | None], *, explain: bool, recorded: bool
     ) -> Answer:
         """A reply as the door tells it."""
-        names = self.core.serving.features.names
+        asked = reply.asked
+        features = None
+        if explain:
+            features = dict(zip(self.core.serving.features.names, reply.features, strict=True))
         return Answer(
-            request=reply.asked.name,
-            prediction=reply.prediction,
-            model=reply.model.id,
-            at=reply.asked.fired,
-            as_of=reply.as_of,
-            fallback=reply.fallback,
-            recorded=recorded,
-            ages=ages,
-            features=dict(zip(names, reply.features, strict=True)) if explain else None,
-        )
-
-    def _keys_of(self, job: Job, came: list[Good]) -> list[Values] | None:
-        """The keys that a job asks about; rows that are handed in go to `came`."""
-        if job.future.done():  # the client has left
-            return None
-        keys: list[Values] = []
-        new: list[Good] = []
-        try:
-            for row in job.rows:
-                key, handed_in = self._asked_by(row)
-                keys.append(key)
-                if handed_in is not None:
-                    new.append(handed_in)
-        except AsofError as error:
-            job.fail(_in_place(error, len(keys), len(job.rows)))
-            return None
-        came += new
-        return keys
+            asked.name, reply.prediction, reply.model.id, asked.fired, reply.as_of,
+            reply.fallback, recorded, ages, features,
+        )  # fmt: skip
 
     def key_of(self, row: Row) -> Values:
         """The key that a request asks about; a row that is handed in is taken first.
@@ -288,54 +260,14 @@ class Front:
         Raises:
             RequestRefused: the row breaks its contract, or names no key.
         """
-        key, handed_in = self._asked_by(row)
-        if handed_in is not None:
-            self._hand_in([handed_in])
+        (key,), new = self._asking.read([row], self.core.requests.table)
+        if new:
+            self._hand_in(new)
         return key
 
     def _hand_in(self, rows: Sequence[Good]) -> None:
         """Let rows that came with questions count, as one message."""
-        placed = (
-            rows if len(rows) == 1 else [row._replace(position=i) for i, row in enumerate(rows)]
-        )
-        self.apply(self.core.asked.name, Came(placed, ()), handed_in=True)
-
-    def _asked_by(self, row: Row) -> tuple[Values, Good | None]:
-        """The key that a request asks about, and its row where it says more than is known."""
-        if len(row) == len(self._key_names) and row.keys() == self._key_names:
-            return self._bare_key(row), None
-        good = self._doors[self.core.asked.name].plain(row) or self._looked_at(row)
-        key = self._key(good.values)
-        return key, None if self.core.requests.table.row(key) == good.values else good
-
-    def _looked_at(self, row: Row) -> Good:
-        """The row of a request by the whole contract, which says what is wrong."""
-        table = self.core.asked
-        try:
-            came = self._doors[table.name].look(row)
-        except DataRefused as error:
-            raise RequestRefused(
-                error.what, found=error.found, mend=error.mend, where=error.where
-            ) from error
-        if came.aside:
-            raise RequestRefused(
-                f"The request breaks the contract of {table.row.__name__}.",
-                found="; ".join(came.aside[0].reasons),
-                mend="Send the row mended; its columns are in /openapi.json.",
-                where=table.row.declared_,
-            )
-        return came.good[0]
-
-    def _bare_key(self, row: Row) -> Values:
-        key = self._doors[self.core.asked.name].key(row)
-        if key is None:
-            raise RequestRefused(
-                f"The request names no key of {self.core.asked.name}.",
-                found=", ".join(f"{name}={value!r}" for name, value in row.items()),
-                mend="Give every column of the key a value of its type.",
-                where=self.core.asked.row.declared_,
-            )
-        return key
+        self.apply(self.core.asked.name, Came(rows, ()), handed_in=True)
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -421,72 +353,3 @@ class Front:
         self.counts.rows += len(came.good) + len(came.aside)
         self.counts.quarantined += len(came.aside)
         return offset
-
-
-def finish(job: Job) -> None:
-    """Give a job's answers to who waits for them."""
-    if not job.future.done():
-        job.future.set_result([job.answers[i] for i in range(len(job.answers))])
-
-
-def counted(came: Came, mark: str | None = None) -> dict[str, Any]:
-    """What the journal keeps beside the rows of a message, for its receipt and for its repetition.
-
-    `mark` is what the rows were, if they came under an idempotency key.
-    """
-    told: dict[str, Any] = {
-        "rows": len(came.good) + len(came.aside),
-        "quarantined": [[one.position, list(one.reasons)] for one in came.aside],
-    }
-    return told if mark is None else {**told, "mark": mark}
-
-
-def marked(rows: Sequence[Row]) -> str:
-    """What rows are as they were sent, in a few characters."""
-    return blake2b(msgspec.json.encode(rows), digest_size=8).hexdigest()
-
-
-def require_same(told: Mapping[str, Any], key: str, mark: str | None) -> None:
-    """Raise where an idempotency key comes again with other rows: they would be lost silently."""
-    if told.get("mark", mark) != mark:
-        raise DataRefused(
-            "The Idempotency-Key was used for other rows.",
-            found=f"'{key[:40]}' came before with {int(told['rows']):,} rows that were not these",
-            mend="Send other rows under a key of their own; the same rows again under the same.",
-        )
-
-
-def receipt(source: str, offset: int, told: Mapping[str, Any], *, repeated: bool) -> Receipt:
-    """What the sender of rows is told."""
-    return Receipt(
-        source,
-        offset,
-        int(told["rows"]),
-        tuple(SetApart(position, tuple(why)) for position, why in told["quarantined"]),
-        repeated=repeated,
-    )
-
-
-def _in_place(error: AsofError, position: int, of: int) -> AsofError:
-    """The same error, with the place of the request among those that came together."""
-    if of == 1:
-        return error
-    found = f"request {position} of the body, counted from 0"
-    return type(error)(
-        error.what, found=f"{found}; {error.found}" if error.found else found, mend=error.mend
-    )
-
-
-def unknown(core: Core, key: Values) -> RequestRefused:
-    """Why a key alone cannot be asked about: its row never came, or is not held any more."""
-    named = ", ".join(f"{n}={v!r}" for n, v in zip(core.asked.keys, key, strict=False))
-    if core.requests.has_fired(key):
-        return RequestRefused(
-            f"The row of {core.asked.name} with {named} is not held any more.",
-            found="its label has long been known: the request is over",
-            mend="Send the whole row with the request to ask about it again.",
-        )
-    return RequestRefused(
-        f"No row of {core.asked.name} with {named} is known.",
-        mend=f"Send the whole row with the request, or before it to /v1/events/{core.asked.name}.",
-    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import polars as pl
 
 from asof.compute.contract import REASONS, check, require_most, require_volume
@@ -22,7 +23,7 @@ from asof.stores.loads import SetAside
 _INT64 = range(-(2**63), 2**63)
 
 
-class Good(NamedTuple):
+class Good(msgspec.Struct, frozen=True):
     """A row that keeps its contract: its place in the message, values, declared availability."""
 
     position: int
@@ -68,10 +69,10 @@ class Intake:
         """
         return self._checked([row], single=True)
 
-    def plain(self, row: Row) -> Good | None:
+    def plain(self, row: Row, position: int) -> Good | None:
         """A row that plainly keeps its contract; None where it has to be looked at closely."""
         values = self._door.take(row)
-        return None if values is None else self._good(0, values)
+        return None if values is None else self._good(position, values)
 
     def key(self, row: Row) -> Values | None:
         """The key in a row, as stored; None where it has none."""

@@ -21,7 +21,6 @@ from asof.engine.messages import (
 from asof.engine.state import State
 from asof.stores.journal import Journal
 from asof.stores.journal import Message as Journalled
-from asof.stores.predictions import Prediction
 
 DECIDED: Mapping[str, type[Message]] = {
     kind.__name__: kind
@@ -123,21 +122,12 @@ def payload(message: Message, ids: Mapping[str, str]) -> dict[str, Any]:
     return told if model is None or model not in ids else {**told, "id": ids[model]}
 
 
-def predicted(replies: Sequence[Reply], offset: int) -> list[Prediction]:
-    """The predictions of a batch as the store keeps them."""
+def predicted(replies: Sequence[Reply], offset: int) -> list[tuple[Any, ...]]:
+    """The predictions of a batch as the store keeps them: tuples like `Prediction`s."""
     return [
-        Prediction(
-            reply.asked.name,
-            reply.asked.at,
-            reply.asked.fired,
-            reply.as_of,
-            offset,
-            reply.model.id,
-            reply.prediction,
-            reply.fallback,
-            None,
-            None,
-            reply.vector,
+        (
+            (asked := reply.asked).name, asked.at, asked.fired, reply.as_of, offset,
+            reply.model.id, reply.prediction, reply.fallback, None, None, reply.vector,
         )
         for reply in replies
-    ]
+    ]  # fmt: skip

@@ -29,9 +29,10 @@ class Outlook:
         self.labelled = 0
         self.never_came = 0
 
-    def expect(self, asked: Asked) -> None:
-        """A label is waited for."""
-        self._given.setdefault(asked.name)
+    def expect(self, asked: Iterable[Asked]) -> None:
+        """Labels are waited for."""
+        for one in asked:
+            self._given.setdefault(one.name)
 
     def answered(self, replies: Sequence[Reply]) -> None:
         """Remember answers until their labels are known; what is asked after that is not scored."""

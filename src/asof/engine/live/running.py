@@ -20,10 +20,11 @@ from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
-from asof.engine.live.front import ROWS, Front, counted, marked, receipt, require_same
+from asof.engine.live.front import ROWS, Front
 from asof.engine.live.inherited import inherited, ready_to_serve
 from asof.engine.live.journalled import InLife, Past
 from asof.engine.live.parity import Parity
+from asof.engine.live.receipts import counted, marked, receipt, require_same
 from asof.engine.live.serving import Served
 from asof.engine.live.settings import Settings
 from asof.engine.live.snapshot import read_before, take_snapshot

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -39,7 +40,7 @@ class Served:
     runtime: Runtime
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """The answer to a request, with the values of its features in the order of the model."""
 
     asked: Asked
@@ -83,11 +84,11 @@ class LiveServing:
         if isinstance(self._serving, BatchPredictions):
             load(self._candidates, stored[self._asked], as_of)
 
-    def put(self, table: str, row: Taken) -> None:
-        """Take a row of a table."""
-        self.features.put(table, row)
+    def put(self, table: str, rows: Sequence[Taken]) -> None:
+        """Take rows of a table."""
+        self.features.put(table, rows)
         if table == self._asked and isinstance(self._serving, BatchPredictions):
-            self._candidates.put(row)
+            self._candidates.put(rows)
 
     def promote(self, model: Served) -> None:
         """Answer with a model from the next request, or the next run, on."""

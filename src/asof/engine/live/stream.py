@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Values
 from asof.engine.clock import StreamStamps
-from asof.engine.live.front import Front, Job, unknown
+from asof.engine.live.answers import Answer
+from asof.engine.live.asking import Job, unknown
+from asof.engine.live.front import Front
 from asof.errors import AsofError, UsageError
 
 
@@ -36,6 +38,7 @@ class Stream:
         self._due = due
         self._finished = finished
         self._held: dict[Values, list[tuple[Job, int]]] = {}
+        self._parts: dict[Job, dict[int, Answer]] = {}
         self._came = asyncio.Condition()
         self._ticking = asyncio.Lock()
 
@@ -106,18 +109,18 @@ class Stream:
         except AsofError as error:
             for jobs in waiting:
                 for job, _ in jobs:
-                    job.fail(error)
+                    self._fail(job, error)
             return
-        whole: list[Job] = []
+        whole: list[tuple[Job, list[Answer]]] = []
         recorded = self._front.recording
         for reply, jobs in zip(replies, waiting, strict=True):
             ages = self._front.ages(reply.as_of)
             for job, i in jobs:
-                job.answers[i] = self._front.told(
-                    reply, ages, explain=job.explain, recorded=recorded
-                )
-                if len(job.answers) == len(job.rows):
-                    whole.append(job)
+                parts = self._parts.setdefault(job, {})
+                parts[i] = self._front.told(reply, ages, explain=job.explain, recorded=recorded)
+                if len(parts) == len(job.rows):
+                    del self._parts[job]
+                    whole.append((job, [parts[place] for place in range(len(parts))]))
         self._front.record(replies, self._stamps.next(), whole)
 
     def _left(self, at: int) -> None:
@@ -132,4 +135,8 @@ class Stream:
             self._reply(again)
         for key in [key for key in self._held if core.requests.table.row(key) is None]:
             for job, _ in self._held.pop(key):
-                job.fail(unknown(core, key))
+                self._fail(job, unknown(core, key))
+
+    def _fail(self, job: Job, error: AsofError) -> None:
+        self._parts.pop(job, None)
+        job.fail(error)

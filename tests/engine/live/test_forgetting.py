@@ -8,6 +8,7 @@ from collections import deque
 from datetime import UTC, datetime
 from types import FunctionType, MethodType
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -169,6 +170,9 @@ def held(root):
             case list() | tuple() | set() | frozenset() | deque():
                 count += len(one)
                 waiting += one
+            case msgspec.Struct():
+                count += len(one.__struct_fields__)
+                waiting += [getattr(one, name) for name in one.__struct_fields__]
             case MethodType():
                 waiting.append(one.__self__)
             case _:

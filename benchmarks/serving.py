@@ -4,7 +4,8 @@ The server has core 0 and the load (wrk) core 1; the model is LightGBM (200 tree
 columns), and each request asks about one row. Asof fits it, journals every answer, and is started
 as its users start it. Before it is measured each server has to answer the same rows alike.
 
-    constant   Asof's HTTP server, reading the body and answering the same bytes
+    bare       the HTTP server that Asof stands on, reading the body and answering the same bytes
+    constant   Asof's own server, with an engine behind it that answers every request alike
     asof       asof up: 20 columns of the request
     windowed   asof up: 12 columns, and 8 statistics of two windows over 20 rows a customer
     fastapi    FastAPI and Uvicorn, a frame of one row, Booster.predict
@@ -128,9 +129,13 @@ def script_of(folder: Path, name: str, command: str) -> str:
 
 
 CONTENDERS: Mapping[str, Contender] = {
+    "bare": Contender(
+        lambda _: [sys.executable, str(PEERS / "bare_app.py"), str(PORT)],
+        "/v1/predict", of_row, lambda _: float("nan"), "/",
+    ),
     "constant": Contender(
         lambda _: [sys.executable, str(PEERS / "constant_app.py"), str(PORT)],
-        "/v1/predict", of_row, lambda _: float("nan"), "/",
+        "/v1/predict", of_row, lambda _: float("nan"), "/v2/health/ready",
     ),
     "asof": Contender(
         up("plain"), "/v1/predict", of_row,
@@ -356,7 +361,7 @@ def measure(folder: Path, name: str, rows: list[Any], booster: Any, asked: argpa
     bodies = [json.dumps(contender.body(row)).replace('"@"', "@") for row in rows]
     (folder / f"{name}.bodies").write_text("\n".join(bodies) + "\n")
     with serving(folder, name, contender) as server:
-        if name not in ("constant", "windowed"):
+        if name not in ("bare", "constant", "windowed"):
             require_agreement(name, contender, rows, booster)
         load(folder, name, contender, server, 4, min(2.0, asked.seconds), 2 * 10**9)  # warm
         for turn, connections in enumerate(asked.connections, start=3):

@@ -1,34 +1,34 @@
-"""The same server as Asof's, in the same loop, reading a body and answering the same bytes."""
+"""Asof's server with its doors, and behind them nothing: every request is answered alike."""
 
 import asyncio
 import sys
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 
-HEADERS = [("content-type", "application/json")]
-BODY = (
-    b'{"model":"plain","answers":[{"request":"1000000","prediction":0.5123456789012345,'
-    b'"version":"9f31c2d07a5e","at":"2026-01-02T10:00:00.000131Z",'
-    b'"as_of":"2026-01-02T10:00:00.000131Z","fallback":false,"recorded":true,"ages":{}}]}'
-)
+from asof.engine.live.answers import Answer, Live, Row
+from asof.faces.http.options import Options
+from asof.faces.http.server import serve
+from asof.faces.project import system_of
+
+AT = 1_767_348_000_000_131
 
 
-async def app(_: Any, wire: Any) -> None:
-    await wire()
-    wire.response_bytes(200, HEADERS, BODY)
+class Constant:
+    """A running system that computes, keeps and journals nothing."""
+
+    async def predict(self, rows: Sequence[Row], **_: bool) -> Sequence[Answer]:
+        """The same answer to every row."""
+        told = Answer("1000000", 0.5123456789012345, "9f31c2d07a5e", AT, AT, False, True, {})
+        return [told] * len(rows)
+
+    def ready(self) -> tuple[bool, str]:
+        """At once."""
+        return True, ""
 
 
-server = Server(
-    app,
-    address="127.0.0.1",
-    port=int(sys.argv[1]),
-    interface=Interfaces.RSGI,
-    http=HTTPModes.http1,
-    websockets=False,
-    log_enabled=False,
-)
+system: Any = system_of(str(Path(__file__).parents[1] / "serving_system.py") + ":plain")
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-    runner.run(server.serve())
+    runner.run(serve(cast("Live", Constant()), system, Options(port=int(sys.argv[1]))))

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
+from msgspec import UNSET
 
 import asof
 from asof import Col, Key, Time, days, hours
@@ -90,9 +91,10 @@ class ToyLive:
         self.log: list[dict[str, Any]] = []
         self.offset = 0
         self.at = BEGAN
-        self.known: dict[int, Row] = {}
-        self.rows: dict[str, list[Row]] = {table.name: [] for table in system.tables}
-        self.apart: dict[str, list[Row]] = {table.name: [] for table in system.tables}
+        self.known: dict[int, Mapping[str, Any]] = {}
+        nothing = [table.name for table in system.tables]
+        self.rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in nothing}
+        self.apart: dict[str, list[Mapping[str, Any]]] = {name: [] for name in nothing}
         self.receipts: dict[str, Receipt] = {}
         self.late = {shop: [0, 0] for shop in "abc"}
         self.newest: dict[str, int] = {}
@@ -116,11 +118,12 @@ class ToyLive:
             raise
         self.offset += 1
         self.at += 1
-        answers = [self._answer(number, row, explain) for number, row in enumerate(rows)]
+        told = [_named(system.asked, row) for row in rows]
+        answers = [self._answer(number, row, explain) for number, row in enumerate(told)]
         self.finished += 1
         return answers
 
-    def _answer(self, number: int, row: Row, explain: bool) -> Answer:
+    def _answer(self, number: int, row: Mapping[str, Any], explain: bool) -> Answer:
         key = row["parcel_id"]
         asked = row if len(row) > 1 else self.known.get(key)
         if asked is None:
@@ -159,7 +162,8 @@ class ToyLive:
         if table is None:
             raise UsageError(f"There is no source {source}.")
         names = [spec.name for spec in table.row.columns_]
-        values = {name: _series(name, [row.get(name) for row in rows]) for name in names}
+        told = [_named(table, row) for row in rows]
+        values = {name: _series(name, [row.get(name) for row in told]) for name in names}
         checked = check(pl.DataFrame(values), table)
         if len(rows) > 10:
             require_most(table, checked.bad, what="the body", read=len(rows))
@@ -241,6 +245,12 @@ class ToyLive:
     def _decide(self, kind: str, reason: str) -> None:
         evidence = {"model": self.served[-1]}
         self.log.append({"moment": self.at, "kind": kind, "reason": reason, "evidence": evidence})
+
+
+def _named(table: Any, row: Row) -> dict[str, Any]:
+    """What was sent of a row, by the names of its columns."""
+    names = [spec.name for spec in table.row.columns_]
+    return {name: value for name, value in zip(names, row, strict=True) if value is not UNSET}
 
 
 def _require_moment(number: int, told: str) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import UNSET
 
 from asof.compute.online.table import Values
 from asof.compute.scalar import compiled
@@ -17,14 +19,17 @@ from asof.declare.kept import ALWAYS
 from asof.declare.rows import ColumnSpec, Contract, time_of
 from asof.declare.sources import Source, rules_of
 from asof.declare.tables import Table
+from asof.units import DAY
 
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
     r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _INT64 = range(-(2**63), 2**63)
+
+Sent = tuple[Any, ...]
+"""A row as it was sent: JSON values in the order of the columns, UNSET where there was none."""
 
 Take = Callable[[Any], Any]
 """From a JSON value to the stored one; None for a value that is null or has to be looked at."""
@@ -39,9 +44,10 @@ def moment_of(text: str) -> int | None:
     if _RFC3339.fullmatch(text) is None:
         return None
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+        since = datetime.fromisoformat(text) - _EPOCH
     except (ValueError, OverflowError):  # the thirtieth of February
         return None
+    return since.days * DAY + since.seconds * 1_000_000 + since.microseconds
 
 
 class Door:
@@ -53,11 +59,10 @@ class Door:
     ...     amount: asof.Col[float] = asof.col(ge=0)
     ...     paid_at: asof.Time
     >>> door = Door(asof.source(Payment, lag=asof.minutes(1)))
-    >>> row = {"payment_id": 1, "amount": 5, "paid_at": "1970-01-01T00:00:01Z"}
-    >>> values = door.take(row)
+    >>> values = door.take((1, 5, "1970-01-01T00:00:01Z"))
     >>> values, door.available(values)
     ((1, 5.0, 1000000), 61000000)
-    >>> door.take(row | {"amount": -1}) is None
+    >>> door.take((1, -1, "1970-01-01T00:00:01Z")) is None
     True
     """
 
@@ -65,8 +70,9 @@ class Door:
         specs = table.row.columns_
         names = [spec.name for spec in specs]
         self.table = table
-        self.names = frozenset(names)
-        self._keys = [(spec.name, _TAKES[spec.type]) for spec in specs if spec.name in table.keys]
+        self._keys = [
+            (i, _TAKES[spec.type]) for i, spec in enumerate(specs) if spec.name in table.keys
+        ]
         self._withdrawn: int | None = None
         self._when: int | None = None
         self._lag = 0
@@ -82,11 +88,11 @@ class Door:
         rules = [(repr(rule), rule) for rule in rules_of(table)]
         self._rules = compiled(rules, {n: i for i, n in enumerate(names)}) if rules else None
 
-    def take(self, row: Mapping[str, Any]) -> Values | None:
+    def take(self, row: Sent) -> Values | None:
         """The row's stored values if it plainly keeps its contract, else None."""
-        if self._plain is None or not self.names.issuperset(row):
+        if self._plain is None:
             return None
-        values = self._plain(row.get)
+        values = self._plain(row)
         if values is None or self._rules is None or self._keeps(values):
             return values
         return None
@@ -100,9 +106,9 @@ class Door:
         except Exception:  # noqa: BLE001  the user's function; the whole check says it in words
             return False
 
-    def key(self, row: Mapping[str, Any]) -> Values | None:
+    def key(self, row: Sent) -> Values | None:
         """The key in a row as its columns have it; None where a part of it is none."""
-        found = tuple([take(row.get(name)) for name, take in self._keys])
+        found = tuple([take(row[i]) for i, take in self._keys])
         return None if None in found else found
 
     def available(self, values: Values) -> int:
@@ -114,30 +120,43 @@ class Door:
         return self._withdrawn is not None and values[self._withdrawn] is True
 
 
-def _written(specs: Sequence[ColumnSpec]) -> Callable[[Callable[[str], Any]], Values | None]:
+def _written(specs: Sequence[ColumnSpec]) -> Callable[[Sent], Values | None]:
     """One function that takes the columns one after another, without a loop over them.
 
-    It is given the `get` of a row. A double in its bounds is by far the most frequent value and is
-    taken in place.
+    A value of its column's type is by far the most frequent one, and is taken in place.
     """
-    known: dict[str, Any] = {}
-    lines: list[str] = []
+    known: dict[str, Any] = {"unset": UNSET}
+    names = "".join(f"v{i}, " for i in range(len(specs)))
+    lines = [f"{names}= row"]
     for i, spec in enumerate(specs):
         known[f"take{i}"], promise = _TAKES[spec.type], _promise(spec)
-        lines += [f"v = get({spec.name!r})", "if v is None:"]
-        lines += [f"    v{i} = None" if spec.nullable else "    return None"]
-        if spec.type is float:
-            lines += ["elif type(v) is float and v - v == 0.0:", f"    v{i} = v + 0.0"]
-        lines += ["else:", f"    v{i} = take{i}(v)", f"    if v{i} is None:", "        return None"]
+        usual = _USUAL.get(spec.type, "False").format(f"v{i}")
+        lines += [
+            f"if {usual}:",
+            f"    v{i} += 0.0" if spec.type is float else "    pass",  # -0.0 becomes 0.0
+            f"elif v{i} is None or v{i} is unset:",
+            f"    v{i} = None" if spec.nullable else "    return None",
+            "else:", f"    v{i} = take{i}(v{i})", f"    if v{i} is None:", "        return None",
+        ]  # fmt: skip
         if promise is not None:
             known[f"keeps{i}"] = promise
             held = f"v{i} is not None and not keeps{i}(v{i})"
             lines += [f"if {held}:", "    return None"]
-    lines.append(f"return ({''.join(f'v{i}, ' for i in range(len(specs)))})")
-    text = "\n    ".join(["def plain(get):", *lines])
-    exec(compile(text, "<door>", "exec"), known)  # noqa: S102  text of our own, names as literals
-    written: Callable[[Callable[[str], Any]], Values | None] = known["plain"]
+    lines.append(f"return ({names})")
+    head = ", ".join(["row", *(f"{name}={name}" for name in known)])
+    text = "\n    ".join([f"def plain({head}):", *lines])
+    exec(compile(text, "<door>", "exec"), known)  # noqa: S102  text of our own
+    written: Callable[[Sent], Values | None] = known["plain"]
     return written
+
+
+_USUAL: Mapping[type, str] = {
+    bool: "{0} is True or {0} is False",
+    int: f"type({{0}}) is int and {-(2**63)} <= {{0}} <= {2**63 - 1}",
+    float: "type({0}) is float and {0} - {0} == 0.0",
+    str: "type({0}) is str",
+}
+"""What holds for a value that is stored as it is, by the type of its column."""
 
 
 def _bool(given: Any) -> bool | None:

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-Row = Mapping[str, Any]
-"""A row as it was sent: names and JSON values."""
+Row = tuple[Any, ...]
+"""A row as it was sent: JSON values in the order of the declared columns, UNSET where there was
+none."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET
+
 from asof.compute.online.table import OnlineTable, Values, picked
 from asof.declare.tables import Table
 from asof.engine.live.answers import Answer, Row
@@ -42,8 +44,8 @@ class Asking:
         columns = [spec.name for spec in table.row.columns_]
         self._table = table
         self._door = door
-        self._key_names = frozenset(table.keys)
         self._key = picked([columns.index(name) for name in table.keys])
+        self._rest = [i for i, name in enumerate(columns) if name not in table.keys]
 
     def read(
         self, rows: Sequence[Row], known: OnlineTable, position: int = 0
@@ -59,7 +61,7 @@ class Asking:
         new: list[Good] = []
         try:
             for row in rows:
-                if len(row) == len(self._key_names) and row.keys() == self._key_names:
+                if self._is_bare(row):
                     keys.append(self._bare_key(row))
                     continue
                 place = position + len(new)
@@ -73,6 +75,13 @@ class Asking:
                 raise
             raise _in_place(error, len(keys)) from error
         return keys, new
+
+    def _is_bare(self, row: Row) -> bool:
+        """Whether nothing was sent but the key."""
+        for place in self._rest:  # noqa: SIM110  nearly every row ends it at once
+            if row[place] is not UNSET:
+                return False
+        return True
 
     def _looked_at(self, row: Row, position: int) -> Good:
         """The row of a request by the whole contract, which says what is wrong."""
@@ -98,7 +107,7 @@ class Asking:
         if key is None:
             raise RequestRefused(
                 f"The request names no key of {self._table.name}.",
-                found=", ".join(f"{name}={value!r}" for name, value in row.items()),
+                found=", ".join(f"{n}={v!r}" for n, v in self._door.named(row).items()),
                 mend="Give every column of the key a value of its type.",
                 where=self._table.row.declared_,
             )

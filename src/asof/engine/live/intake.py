@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import polars as pl
+from msgspec import UNSET
 
 from asof.compute.contract import REASONS, check, require_most, require_volume
 from asof.compute.online.door import Door
 from asof.compute.online.table import Values
 from asof.declare.kept import AVAILABLE, POSITION, WITHDRAWN
-from asof.declare.place import nearest
 from asof.declare.tables import Table
 from asof.engine.ingest import set_aside
 from asof.engine.live.answers import Row
@@ -88,8 +88,8 @@ class Intake:
         for position, row in enumerate(rows):
             self._require_plain(position, row)
         columns = {
-            name: pl.Series(name, [_plain(row.get(name)) for row in rows], strict=False)
-            for name in self._columns
+            name: pl.Series(name, [_plain(row[i]) for row in rows], strict=False)
+            for i, name in enumerate(self._columns)
         }
         frame = pl.DataFrame(columns)
         if not single:
@@ -109,15 +109,16 @@ class Intake:
             set_aside(aside),
         )
 
-    def _require_plain(self, position: int, row: Mapping[str, Any]) -> None:
-        for name, value in row.items():
-            if name not in self._columns:
-                raise DataRefused(
-                    f"Row {position} has a field '{name}', which {self.table.row.__name__} lacks.",
-                    found=f"columns: {', '.join(self._columns)}",
-                    mend=nearest(name, self._columns) or "Leave it out, or declare it.",
-                    where=self.table.row.declared_,
-                )
+    def named(self, row: Row) -> dict[str, Any]:
+        """What was sent of a row, by the names of its columns."""
+        return {
+            name: value
+            for name, value in zip(self._columns, row, strict=True)
+            if value is not UNSET
+        }
+
+    def _require_plain(self, position: int, row: Row) -> None:
+        for name, value in zip(self._columns, row, strict=True):
             if isinstance(value, dict | list):
                 raise DataRefused(
                     f"Row {position}: {name} is not one value.",
@@ -129,6 +130,8 @@ class Intake:
 
 def _plain(value: Any) -> Any:
     """A value that a column can hold beside others; an integer that is too large, as text."""
+    if value is UNSET:
+        return None
     if type(value) is int and value not in _INT64:
         return str(value)
     return value

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from asof.engine.live.answers import Receipt, Row, SetApart
+from asof.engine.live.answers import Receipt, SetApart
 from asof.engine.live.intake import Came
 from asof.errors import DataRefused
 
@@ -25,8 +25,8 @@ def counted(came: Came, mark: str | None = None) -> dict[str, Any]:
     return told if mark is None else {**told, "mark": mark}
 
 
-def marked(rows: Sequence[Row]) -> str:
-    """What rows are as they were sent, in a few characters."""
+def marked(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What rows are as they were sent, by their names, in a few characters."""
     return blake2b(msgspec.json.encode(rows), digest_size=8).hexdigest()
 
 

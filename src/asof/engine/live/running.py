@@ -363,7 +363,7 @@ class Running:
     async def take(self, source: str, rows: Sequence[Row], *, key: str | None = None) -> Receipt:
         """Take rows of a source; see `Live.take`."""
         door = self.front.door(source)
-        mark = None if key is None else marked(rows)
+        mark = None if key is None else marked([door.named(row) for row in rows])
         if key is not None and (known := await self._known(source, key, mark)) is not None:
             return known
         self.front.require_room()

@@ -6,30 +6,22 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from asof.faces.http.gate import Flight
 from asof.faces.http.problems import Refusal, Reply
 from asof.faces.http.rsgi import Head, Scope, Wire
 from asof.stores.tokens import Scope as May
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One request: its head, its body to be read, and the parts of its path that vary."""
 
-    __slots__ = ("_scope", "flight", "head", "parameters", "wire")
-
-    def __init__(
-        self,
-        scope: Scope,
-        head: Head,
-        wire: Wire,
-        flight: Flight | None,
-        parameters: Mapping[str, str],
-    ) -> None:
-        self._scope = scope
-        self.head = head
-        self.wire = wire
-        self.flight = flight
-        self.parameters = parameters
+    scope: Scope
+    head: Head
+    wire: Wire
+    flight: Flight | None
+    parameters: Mapping[str, str]
 
     def header(self, name: str) -> str | None:
         """A header of ours.
@@ -48,7 +40,7 @@ class Call:
         Raises:
             Refusal: one is not known or stands there twice.
         """
-        text = self._scope.query_string
+        text = self.scope.query_string
         if not text:
             return {}
         try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from asof.engine.clock import elapsed
 from asof.errors import Overloaded
 from asof.faces.http.options import Options
@@ -21,7 +23,7 @@ WATCH = 0.05
 """Seconds after which a request is slow enough to ask whether its client is still there."""
 
 
-class Flight:
+class Flight(msgspec.Struct, eq=False):
     """One request under way.
 
     `ends` is when it is given up (seconds on the clock of `elapsed`), `late` and `left` say that
@@ -29,32 +31,16 @@ class Flight:
     given up: rows that are on their way into the journal are taken, whoever waits.
     """
 
-    __slots__ = (
-        "began",
-        "ends",
-        "held",
-        "late",
-        "left",
-        "reading",
-        "size",
-        "task",
-        "watch",
-        "wire",
-    )
-
-    def __init__(
-        self, wire: Wire, task: asyncio.Task[Any] | None, ends: float, began: float
-    ) -> None:
-        self.wire = wire
-        self.task = task
-        self.began = began
-        self.ends = ends
-        self.size = 0
-        self.held = False
-        self.late = False
-        self.left = False
-        self.reading = False
-        self.watch: asyncio.Task[None] | None = None
+    wire: Wire
+    task: asyncio.Task[Any] | None
+    ends: float
+    began: float
+    size: int = 0
+    held: bool = False
+    late: bool = False
+    left: bool = False
+    reading: bool = False
+    watch: asyncio.Task[None] | None = None
 
     def give_up(self) -> None:
         """Stop working on it."""

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from asof.declare.rows import ColumnSpec
-from asof.engine.live.answers import Answer
+from asof.engine.live.answers import Answer, Row
 from asof.faces.http.problems import Headers, Refusal, Reply
-from asof.faces.http.rows import Plain, Reader, require_some, unfit, unreadable
+from asof.faces.http.rows import Reader, require_some, unfit, unreadable
 from asof.faces.http.tensors import TAKEN, Input, Output, Parameters, values_of, written
 from asof.faces.http.wire import encode
 
@@ -104,7 +104,7 @@ class Model:
         versions = [serving] if serving is not None else []
         return encode(ModelMetadata(self.name, versions, "asof", inputs, outputs))
 
-    def read(self, body: bytes, header: str | None, *, limit: int) -> tuple[Inference, list[Plain]]:
+    def read(self, body: bytes, header: str | None, *, limit: int) -> tuple[Inference, list[Row]]:
         """A request, and its rows. `header` says how long its JSON part is if it has a binary one.
 
         Raises:

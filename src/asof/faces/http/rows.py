@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import astuple
 
 from asof.declare.place import nearest
 from asof.declare.rows import ColumnSpec, Row
+from asof.engine.live.answers import Row as Sent
 from asof.faces.http.problems import Refusal
-
-Plain = dict[str, Any]
-"""A row as names and JSON values; what was not sent is not in it."""
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar = Whole | float | str | bool | None
@@ -57,9 +56,9 @@ def asked_type(row: type[Row]) -> type[msgspec.Struct]:
         (spec.name, _exact(spec))
         if spec.kind in ("key", "key_time")
         else (spec.name, _exact(spec) | UnsetType, UNSET)
-        for spec in sorted(row.columns_, key=lambda spec: spec.kind not in ("key", "key_time"))
+        for spec in row.columns_
     ]
-    return msgspec.defstruct(row.__name__, fields, forbid_unknown_fields=True)
+    return msgspec.defstruct(row.__name__, fields, forbid_unknown_fields=True, kw_only=True)
 
 
 def taken_type(row: type[Row]) -> type[msgspec.Struct]:
@@ -75,12 +74,6 @@ def _exact(spec: ColumnSpec) -> Any:
     return _TYPES[spec.type] | None if spec.nullable else _TYPES[spec.type]
 
 
-def plain(rows: Sequence[msgspec.Struct]) -> list[Plain]:
-    """The values that were sent."""
-    found: list[Plain] = msgspec.to_builtins(rows)
-    return found
-
-
 class Reader:
     r"""Reads rows of one class from bodies.
 
@@ -91,9 +84,9 @@ class Reader:
     ...     paid_at: asof.Time
     >>> reader = Reader(Payment, limit=100)
     >>> reader.asked(b'{"requests": [{"payment_id": 7, "amount": 5}]}')
-    [{'payment_id': 7, 'amount': 5.0}]
+    [(7, 5.0, UNSET)]
     >>> reader.taken(b'{"payment_id": 7}\n{"payment_id": 8, "amount": "much"}\n')
-    [{'payment_id': 7}, {'payment_id': 8, 'amount': 'much'}]
+    [(7, UNSET, UNSET), (8, 'much', UNSET)]
     """
 
     def __init__(self, row: type[Row], *, limit: int) -> None:
@@ -109,7 +102,7 @@ class Reader:
         self._lines: msgspec.json.Decoder[Any] = msgspec.json.Decoder(taken)
         self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[taken])
 
-    def asked(self, body: bytes) -> list[Plain]:
+    def asked(self, body: bytes) -> list[Sent]:
         """The requests of a body `{"requests": [...]}`.
 
         Raises:
@@ -117,7 +110,7 @@ class Reader:
         """
         return self._read(lambda given: self._requests.decode(given).requests, body, _REQUESTS)
 
-    def taken(self, body: bytes) -> list[Plain]:
+    def taken(self, body: bytes) -> list[Sent]:
         """The rows of a body: one JSON object a line, or one list of them.
 
         Raises:
@@ -126,7 +119,7 @@ class Reader:
         a_list = body.lstrip()[:1] == b"["
         return self._read(self._list.decode if a_list else self._lines.decode_lines, body)
 
-    def columns(self, rows: Sequence[Plain]) -> list[Plain]:
+    def columns(self, rows: Sequence[Mapping[str, Any]]) -> list[Sent]:
         """Requests that came as tensors, checked like those that came as JSON.
 
         Raises:
@@ -136,11 +129,11 @@ class Reader:
             read: list[msgspec.Struct] = msgspec.convert(rows, self._several)
         except msgspec.ValidationError as error:
             raise unfit(str(error), self.names) from error
-        return plain(read)
+        return list(map(astuple, read))
 
     def _read(
         self, decode: Callable[[bytes], Any], body: bytes, envelope: Envelope | None = None
-    ) -> list[Plain]:
+    ) -> list[Sent]:
         try:
             rows = decode(body)
         except msgspec.ValidationError as error:
@@ -148,7 +141,7 @@ class Reader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable(error, body) from error
         require_some(len(rows), self._limit)
-        return plain(rows)
+        return list(map(astuple, rows))
 
 
 def require_some(count: int, limit: int) -> None:

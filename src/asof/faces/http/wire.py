@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -92,8 +93,9 @@ class Done(msgspec.Struct):
     done: bool = True
 
 
+@lru_cache(maxsize=64)
 def moment(at: int) -> datetime:
-    """Microseconds since 1970-01-01 UTC as a time."""
+    """Microseconds since 1970-01-01 UTC as a time; what is answered together has one."""
     return EPOCH + timedelta(microseconds=at)
 
 
@@ -112,11 +114,8 @@ def answers(model: str, given: Sequence[Answer]) -> bytes:
 
 
 def _given(answer: Answer) -> Given:
-    at = as_of = EPOCH + timedelta(microseconds=answer.at)
-    if answer.as_of != answer.at:
-        as_of = EPOCH + timedelta(microseconds=answer.as_of)
     return Given(
-        answer.request, answer.prediction, answer.model, at, as_of,
+        answer.request, answer.prediction, answer.model, moment(answer.at), moment(answer.as_of),
         answer.fallback, answer.recorded, answer.ages, answer.features,
     )  # fmt: skip
 

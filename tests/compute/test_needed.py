@@ -53,7 +53,7 @@ def read(features: Features[Visit], **more: object) -> dict[str, set[str]]:
         label=asof.outcome(theirs.next(asof.hours(2)).sum(Order.price), wait=asof.hours(1)),
         model=Fixed(),
     ).but(**more)  # type: ignore[arg-type]
-    return {name: set(columns) for name, columns in needed_columns(system).items()}
+    return {name: set(found.columns) for name, found in needed_columns(system).items()}
 
 
 def test_of_rows_without_a_key_only_what_is_named():
@@ -86,3 +86,41 @@ def test_a_yardstick_reads_too():
     yardstick = asof.persistence(theirs, Order.tip)
     found = read(asof.features(Visit, n=theirs.last(asof.days(1)).count()), baselines=(yardstick,))
     assert found["order"] == EVERYTHING
+
+
+def test_numbers_that_are_only_compared_are_told_from_those_that_are_computed_with():
+    class Course(asof.Row):
+        seat: asof.Col[int]
+        turn: asof.Col[int]
+        guest: asof.Col[str]
+        served: asof.Time
+
+    class Call(asof.Row):
+        call: asof.Key[int]
+        seat: asof.Col[int]
+        guest: asof.Col[str]
+        at: asof.Time
+
+    courses, calls = asof.source(Course), asof.source(Call)
+    at_seat = courses.same(Call.seat).last(asof.days(1))
+    of_guest = courses.same(Call.guest).last(asof.days(1))
+
+    def compared(features: Features[Call]) -> frozenset[str]:
+        system = asof.System(
+            "seats",
+            calls,
+            Call.at,
+            features=features,
+            label=asof.outcome(
+                courses.same(Call.seat).next(asof.hours(1)).sum(Course.turn), wait=asof.hours(1)
+            ),
+            model=Fixed(),
+        )
+        found = needed_columns(system)
+        assert not found["call"].compared  # the asked rows are whole
+        return found["course"].compared
+
+    assert compared(asof.features(Call, n=at_seat.count())) == {"seat"}
+    assert compared(asof.features(Call, n=at_seat.count(), m=of_guest.count())) == {"seat"}
+    assert not compared(asof.features(Call, n=at_seat.count(), m=of_guest.max(Course.seat)))
+    assert not compared(asof.features(Call, n=at_seat.count(), m=at_seat.latest(Course.turn)))

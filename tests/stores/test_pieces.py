@@ -78,3 +78,22 @@ def test_what_was_alike_at_first_may_part(place: Path):
     assert found["b"].to_list() == [1, 2, 3, 4, None, 9]
     found = in_one_piece([apart.drop_nulls(), alike.with_columns(b="a")])
     assert found["b"].to_list() == [4, 9, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, -5, 2**31 - 1], pl.Int32),
+        ([-(2**31), 4, 5], pl.Int32),
+        ([1, 2, 2**31], pl.Int64),
+        ([-(2**31) - 1, 2, 3], pl.Int64),
+        ([1, 2, None, 4], pl.Int64),
+    ],
+)
+def test_what_may_be_narrow_is_where_it_fits(
+    place: Path, values: list[int | None], kind: type[pl.DataType]
+):
+    frame = pl.DataFrame({"a": values, "b": values}, schema={"a": pl.Int64, "b": pl.Int64})
+    found = in_one_piece([written(frame, place), written(frame.head(0), place)], narrow={"a"})
+    assert found.schema == {"a": kind, "b": pl.Int64}
+    assert found.cast(pl.Int64).equals(frame)

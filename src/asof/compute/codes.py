@@ -42,6 +42,26 @@ def numbered(column: pl.Series) -> Codes:
     return _looked_up(column, bounds[0], np.arange(bounds[1] - bounds[0] + 1, dtype=np.int32))
 
 
+def themselves(rows: pl.Series, asked: pl.Series) -> tuple[Codes, Codes] | None:
+    """Small numbers of rows as the codes that they are, and those of asked values; None elsewhere.
+
+    -1 where an asked value is null; one that no row can have gets a code that no row has.
+
+    >>> rows, asked = pl.Series([3, 0], dtype=pl.Int32), pl.Series([0, None, 3, -7])
+    >>> [codes.tolist() for codes in themselves(rows, asked)]
+    [[3, 0], [0, -1, 3, 4]]
+    """
+    if rows.dtype != pl.Int32 or not asked.dtype.is_integer() or rows.null_count():
+        return None
+    bounds = _bounds(rows)
+    if bounds is None or bounds[0] < 0 or bounds[1] > len(rows) + len(asked):
+        return None
+    most = bounds[1]
+    there = pl.when(asked.is_between(0, most)).then(asked).otherwise(most + 1)
+    codes = pl.select(pl.when(asked.is_not_null()).then(there).otherwise(-1).cast(pl.Int32))
+    return rows.to_numpy(), codes.to_series().to_numpy()
+
+
 def match(known: pl.DataFrame, asked: pl.DataFrame) -> Whole:
     """`positions`, as 64 bits."""
     return positions(known, asked).astype(np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from asof.compute.plan import Plan, Work, plan
 from asof.declare.policies import Persistence
@@ -22,8 +22,18 @@ class Needed:
 
     table: Table[Any]
     columns: set[str] = field(default_factory=set[str])
+    told: set[str] = field(default_factory=set[str])
+    """Those that are more than compared with a join value."""
     start: int | None = None
     stop: int | None = None
+
+
+class Read(NamedTuple):
+    """The columns of a table that are read."""
+
+    columns: frozenset[str]
+    compared: frozenset[str]
+    """Whole numbers among them that are compared with join values, and nothing else."""
 
 
 def needed(planned: Plan) -> dict[str, Needed]:
@@ -32,7 +42,8 @@ def needed(planned: Plan) -> dict[str, Needed]:
     for work in planned.work:
         table = work.joined.table
         need = found.setdefault(table.name, Needed(table))
-        need.columns |= set(_columns(work))
+        need.told |= set(_told(work))
+        need.columns |= need.told | {own for own, _ in work.joined.pairs}
         for fact in work.facts.values():
             if isinstance(fact, Lookup):
                 continue
@@ -42,10 +53,11 @@ def needed(planned: Plan) -> dict[str, Needed]:
             ordered = isinstance(fact, Age) or fact.statistic.kind in _ORDERED
             if ordered and not table.keys:  # equal moments are told apart by content (LAW 3b)
                 need.columns |= _all(table)
+                need.told |= need.columns
     return found
 
 
-def needed_columns(system: System[Any]) -> Mapping[str, frozenset[str]]:
+def needed_columns(system: System[Any]) -> Mapping[str, Read]:
     """What features, labels, requests and yardsticks of a system read, by table: declared columns.
 
     Rows without a key are read in part: what their windows, joins and conditions name, and their
@@ -58,12 +70,15 @@ def needed_columns(system: System[Any]) -> Mapping[str, frozenset[str]]:
     read = needed(plan(facts))
     whole = {system.asked.name}
     whole |= {each.joined.table.name for each in system.baselines if isinstance(each, Persistence)}
-    found: dict[str, frozenset[str]] = {}
+    found: dict[str, Read] = {}
     for table in system.tables:
         if table.name in whole or table.keys or table.name not in read:
-            found[table.name] = frozenset(_all(table))
+            found[table.name] = Read(frozenset(_all(table)), frozenset())
         else:
-            found[table.name] = frozenset({*read[table.name].columns, str(time_of(table.row))})
+            need = read[table.name]
+            numbers = {spec.name for spec in table.row.columns_ if spec.type is int}
+            columns = frozenset({*need.columns, str(time_of(table.row))})
+            found[table.name] = Read(columns, columns & numbers - need.told)
     return found
 
 
@@ -71,10 +86,10 @@ def _all(table: Table[Any]) -> set[str]:
     return {spec.name for spec in table.row.columns_}
 
 
-def _columns(work: Work) -> Iterator[str]:
+def _told(work: Work) -> Iterator[str]:
+    """The columns that are keys, conditions or values."""
     joined = work.joined
     yield from joined.table.keys
-    yield from (own for own, _ in joined.pairs)
     if joined.condition is not None:
         yield from (column.name for column in columns_in(joined.condition))
     for fact in work.facts.values():

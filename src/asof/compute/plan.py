@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.compute.codes import dense, match, numbered, positions
+from asof.compute.codes import dense, match, numbered, positions, themselves
 from asof.compute.evaluate import POLARS, evaluate
 from asof.compute.table import Versions, never_ends, rank
 from asof.compute.window.ask import ask
@@ -43,6 +43,9 @@ Times = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Fact = Aggregate[Any, Any] | Age[Any] | Lookup[Any, Any]
 Named = Sequence[tuple[str, Expression[Any, Any]]]
+
+_PIECE = 1 << 16
+"""So many counts are made doubles at a time, so that what lies between stays in the cache."""
 
 
 @dataclass
@@ -239,6 +242,10 @@ def _groups(work: Work, rows: Versions, asked: pl.DataFrame) -> tuple[Codes, Cod
     if not work.joined.pairs:
         return np.zeros(len(rows), dtype=np.int32), np.zeros(asked.height, dtype=np.int32)
     values = _asked_values(work, asked)
+    if len(work.joined.pairs) == 1:
+        quick = themselves(rows.frame[work.joined.pairs[0][0]], values.to_series())
+        if quick is not None:
+            return quick
     groups = values.unique(maintain_order=True).drop_nulls()
     own = pl.DataFrame(
         [rows.frame[own].alias(str(i)) for i, (own, _) in enumerate(work.joined.pairs)]
@@ -347,16 +354,18 @@ class _Reader:
     def _aggregate(self, span: SpanAnswers, fact: Aggregate[Any, Any]) -> pl.Series:
         kind, of = fact.statistic.kind, fact.statistic.of
         if of is None:
-            return pl.Series(span.count).cast(pl.Float64)
+            return _as_doubles(span.count)
         if kind in ("latest", "first"):
             row = _edge(span.latest if kind == "latest" else span.first)
             return self._column(of).gather(_nullable(row))
         text = canonical(of)
         if kind == "distinct":
             number = list(self.inputs.codes).index(text)
-            return pl.Series(span.distinct[number]).cast(pl.Float64)
+            return _as_doubles(span.distinct[number])
         number = list(self.inputs.values).index(text)
-        found = pl.Series(span.columns[number][KERNEL[kind]], nan_to_null=True)
+        answered = span.columns[number][KERNEL[kind]]
+        # Where none is missing the column is the answers as they lie there; nulls take a copy.
+        found = pl.Series(answered, nan_to_null=bool(np.isnan(answered).any()))
         return self._words(of, found) if kind == "latest_known" else found
 
     def _column(self, of: Expression[Any, Any]) -> pl.Series:
@@ -368,6 +377,15 @@ class _Reader:
             return found.cast(POLARS[of.value_type])
         words = self._column(of).unique(maintain_order=True).drop_nulls()
         return words.gather(found.cast(pl.Int64))
+
+
+def _as_doubles(counts: Times) -> pl.Series:
+    """Counts as doubles, written over them: memory that was never touched costs more than this."""
+    found = counts.view(np.float64)
+    for start in range(0, len(counts), _PIECE):
+        some = slice(start, start + _PIECE)
+        found[some] = counts[some]
+    return pl.Series(found)
 
 
 def _edge(found: Times | None) -> Times:

@@ -70,7 +70,7 @@ def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Reque
     at = table.frame.select(evaluate(system.asked_at).alias("at")).to_series().to_numpy()
     fired = np.maximum(at, table.known_from)
     if never_ends(table.known_until):  # one version a key
-        return _in_order(table, np.flatnonzero((fired >= start) & (fired < stop)), at, fired)
+        return _in_order(table, (fired >= start) & (fired < stop), at, fired)
     # A version fires as it is taken or when its time comes, unless another has replaced it before.
     asked = np.flatnonzero((fired <= table.known_until) & (fired < stop))
     frame = table.frame[asked].with_columns(
@@ -96,12 +96,12 @@ def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Reque
     )
 
 
-def _in_order(table: Versions, rows: NDArray[np.int64], at: Times, fired: Times) -> Requests:
+def _in_order(table: Versions, rows: NDArray[np.bool_], at: Times, fired: Times) -> Requests:
     """Requests of some rows, each of a key of its own."""
     keys = table.table.keys
     frame = table.frame
-    if len(rows) < len(at):
-        frame, at, fired = frame[rows], at[rows], fired[rows]
+    if not rows.all():
+        frame, at, fired = frame.filter(rows), at[rows], fired[rows]
     if (fired[1:] <= fired[:-1]).any():
         told = frame.select(*keys, fired_=pl.lit(pl.Series(fired)))
         order = told.select(pl.arg_sort_by("fired_", *keys)).to_series().to_numpy()

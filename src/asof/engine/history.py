@@ -6,7 +6,7 @@ of a request as of the moment that serving would use, training sets as of their 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from asof.compute.evaluate import evaluate
 from asof.compute.matrix import Matrix, matrix
-from asof.compute.needed import needed_columns
+from asof.compute.needed import Read, needed_columns
 from asof.compute.outcomes import Outcomes, outcomes
 from asof.compute.plan import answer, plan, visible_row
 from asof.compute.refresh import Refreshes
@@ -43,17 +43,17 @@ def read_tables(
 ) -> Tables:
     """The versions of every table of a system as of a journal offset (default: now).
 
-    Their frames hold the columns that the system reads, or all of them (`whole`).
+    Their frames hold the columns that the system reads, or all of them (`whole`). Whole numbers
+    that are only compared with join values may be Int32.
     """
-    read: Mapping[str, Collection[str]] = {} if whole else needed_columns(system)
+    read: Mapping[str, Read] = {} if whole else needed_columns(system)
     return {t.name: _versions(t, store, offset, read.get(t.name)) for t in system.tables}
 
 
-def _versions(
-    table: Table[Any], store: Store, offset: int | None, columns: Collection[str] | None
-) -> Versions:
-    names = stored_columns(table, columns)
-    return versions(table, store.rows(table, offset=offset, columns=names))
+def _versions(table: Table[Any], store: Store, offset: int | None, read: Read | None) -> Versions:
+    names = stored_columns(table, None if read is None else read.columns)
+    narrow = () if read is None else read.compared
+    return versions(table, store.rows(table, offset=offset, columns=names, narrow=narrow))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ copy of them all. So numbers are written to their place as they come, and the pi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -20,17 +20,21 @@ STEP = 1 << 18
 """Rows that are read at a time."""
 
 
-def in_one_piece(parts: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def in_one_piece(parts: Sequence[pl.LazyFrame], narrow: Collection[str] = ()) -> pl.DataFrame:
     """The rows of some queries, one after another; there is at least one.
 
     Each is asked for some rows at a time, so it should not have to look at all of them for that. A
-    column that is another one under a second name lies in the same memory.
+    column that is another one under a second name lies in the same memory. Int64 columns in
+    `narrow` come as Int32 where all their numbers fit and none is null.
     """
     import polars as pl
 
     heights = [int(part.select(pl.len()).collect().item()) for part in parts]
     schema = parts[0].collect_schema()
-    columns = {name: _Column(name, kind, sum(heights)) for name, kind in schema.items()}
+    height = sum(heights)
+    columns = {
+        name: _Column(name, kind, height, narrow=name in narrow) for name, kind in schema.items()
+    }
     twins = dict[str, str]()
     for number, batch in enumerate(_batches(parts, heights)):
         now = _twins(batch)
@@ -69,20 +73,26 @@ def _place(chunk: pl.Series) -> tuple[int, int]:
     return int(chunk.to_numpy(allow_copy=False).__array_interface__["data"][0]), len(chunk)
 
 
+def _fit(numbers: pl.Series) -> bool:
+    """Whether whole numbers fit into 32 bits."""
+    least, most = numbers.min(), numbers.max()
+    return not len(numbers) or (cast("int", least) >= -(2**31) and cast("int", most) < 2**31)
+
+
 _NUMBERS = (int, float)
 
 
 class _Column:
     """A column on its way: numbers where they belong, all else in the pieces that came."""
 
-    def __init__(self, name: str, kind: pl.DataType, height: int) -> None:
+    def __init__(self, name: str, kind: pl.DataType, height: int, *, narrow: bool) -> None:
         import polars as pl
 
         self.name = name
         self.kind = kind
         self.numbers: NDArray[Any] | None = None
         if kind == pl.Int64():
-            self.numbers = np.empty(height, dtype=np.int64)
+            self.numbers = np.empty(height, dtype=np.int32 if narrow else np.int64)
         elif kind == pl.Float64():
             self.numbers = np.empty(height, dtype=np.float64)
         self.length = 0
@@ -91,11 +101,13 @@ class _Column:
     def add(self, piece: pl.Series) -> None:
         """What comes next."""
         if self.numbers is not None and piece.null_count():
-            self.pieces = [self._begun(self.numbers)]
+            self.pieces = [self._begun(self.numbers).cast(self.kind)]
             self.numbers = None
         if self.numbers is None:
             self.pieces.append(piece)
         else:
+            if self.numbers.dtype == np.int32 and not _fit(piece):
+                self.numbers = self.numbers.astype(np.int64)
             self.numbers[self.length : self.length + len(piece)] = piece.to_numpy()
         self.length += len(piece)
 

@@ -206,12 +206,14 @@ class Store:
         offset: int | None = None,
         after: int = 0,
         columns: Sequence[str] | None = None,
+        narrow: Collection[str] = (),
     ) -> pl.DataFrame:
         """The rows of a source as of a journal offset (default: now), by (recorded, position).
 
         Declared columns, then the kept ones (`declare/kept.py`); times are Int64 us UTC; all
         versions, withdrawals among them; those that are journalled and not in the table yet too.
-        `columns` names those wanted, each then in one piece. What was superseded or came after
+        `columns` names those wanted, each then in one piece, and those of them in `narrow` as Int32
+        where all their numbers fit. What was superseded or came after
         `offset` is not in it (LAW 2c); with `after`, only what was recorded after that offset is.
         """
         with in_words(f"read the rows of {table.name}", self.directory):
@@ -219,8 +221,8 @@ class Store:
                 return self.scan(table, offset=offset, after=after).collect()
             found = self._scanned(table, offset=offset, after=after, without=())
             if found.straight:
-                return in_one_piece([part.select(*columns) for part in found.parts])
-            return in_one_piece([found.lazy().select(*columns).collect().lazy()])
+                return in_one_piece([part.select(*columns) for part in found.parts], narrow)
+            return in_one_piece([found.lazy().select(*columns).collect().lazy()], narrow)
 
     def scan(
         self,

@@ -17,9 +17,9 @@ from asof.compute.requests import names
 from asof.compute.schedule import moment
 from asof.engine import batch
 from asof.engine.batch_output import Output
-from asof.engine.history import LIVE_FROM
 from asof.engine.ingest import ingest
 from asof.errors import DataRefused, EstimatorError, StoreError, UsageError
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 from asof.study.reproduce import reproduce
 

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 import asof
 from asof import Col, Key, Time, days, hours
+from asof.engine.belonging import feature_prints
 from asof.engine.messages import BEGAN, Promoted
-from asof.engine.registry import feature_prints
 from asof.engine.service import chain, in_service, keep_life, promote, promotions, roll_back
 from asof.errors import StoreError, UsageError
 from asof.stores.records import Decision

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from asof.engine.history import LIVE_FROM
 from asof.errors import ExitCode
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 
 NO = ExitCode.ANSWER_IS_NO

@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from asof.faces import collecting
-from asof.faces.collecting import Collector, rarely
+from asof.faces.collecting import FIRST, RARELY, Collector, rarely
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +121,22 @@ def test_a_command_searches_seldom_and_leaves_the_process_as_it_was() -> None:
         gc.collect()
         assert gone() is None
     assert gc.get_threshold() == often
+
+
+def test_what_a_command_imports_is_no_garbage() -> None:
+    searches = 0
+
+    def count_(phase: str, _: object) -> None:
+        nonlocal searches
+        searches += phase == "start"
+
+    with rarely():
+        gc.callbacks.append(count_)
+        imported: list[list[int]] = [[] for _ in range(RARELY[0] + 1000)]
+        assert searches == 0
+        gc.collect()
+        later: list[list[int]] = [[] for _ in range(RARELY[0] + 1000)]
+        gc.callbacks.remove(count_)
+    assert len(imported) == len(later)
+    assert searches == 2, "the collection that was asked for, and one for what came later"
+    assert FIRST[0] > RARELY[0]

@@ -1,4 +1,4 @@
-"""`import asof` and `asof --help` are quick because they import no engine."""
+"""What is asked often, or waited for, is quick because it imports no engine it does not use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ DEAR = {
     "deltalake", "duckdb", "jinja2", "joblib", "lightgbm", "numba", "numpy", "pandas", "polars",
     "pyarrow", "rich", "scipy", "sklearn", "sqlalchemy",
 }  # fmt: skip
+TELL_ALL = "import json, sys; print(json.dumps(list(sys.modules)))"
 TELL = "import json, sys; print(json.dumps([name for name in sys.modules if '.' not in name]))"
 
 
@@ -42,3 +43,16 @@ except SystemExit as stop:
 {TELL}
 """
     assert imported_by(program) & DEAR == set()
+
+
+def test_a_status_imports_no_engine_but_the_store():
+    program = f"import asof.faces.standing; {TELL}"
+    assert imported_by(program) & (DEAR - {"numpy", "sqlalchemy"}) == set()
+
+
+def test_a_server_imports_what_its_start_needs():
+    """Who waits for it to be there again waits for imports first of all."""
+    found = imported_by(f"import asof.faces.up; {TELL_ALL}")
+    assert found & {"lightgbm", "pandas", "sklearn", "scipy.linalg", "scipy.stats", "rich"} == set()
+    assert found & {"asof.study.why", "asof.study.backtest", "asof.study.report.terminal"} == set()
+    assert found & {"asof.compute.window.batch", "numba.np.arrayobj"} == set()

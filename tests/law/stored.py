@@ -15,11 +15,11 @@ from cases import Record, Table, moment
 from world import WORDS, Rows, World
 
 from asof.declare.sources import Source
-from asof.engine.admit import LIVE_FROM
 from asof.engine.ingest import ingest
 from asof.engine.quarantine import release
 from asof.errors import AsofError
 from asof.stores.loads import Loads
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 from asof.stores.tables import Tables
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from asof.compute.codes import dense, match, numbered, positions, themselves
 from asof.compute.evaluate import POLARS, evaluate
 from asof.compute.table import Versions, never_ends, rank
-from asof.compute.window.ask import ask
 from asof.compute.window.contract import (
     QUANTUM,
     Answers,
@@ -198,6 +197,8 @@ def _windows(
     work: Work, asked: pl.DataFrame, as_of: Times, table: Versions, *, own: bool
 ) -> dict[str, pl.Series]:
     """Answers of the kernel for one join, as columns."""
+    from asof.compute.window.ask import ask  # a server that starts has no use for batch kernels
+
     facts = {name: f for name, f in work.facts.items() if not isinstance(f, Lookup)}
     rows = _chosen(work, table)
     inputs = inputs_of(work)

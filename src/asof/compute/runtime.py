@@ -13,6 +13,7 @@ import math
 import struct
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol
@@ -120,7 +121,7 @@ def choose(fitted: Fitted, sample: Matrix) -> Runtime:
     >>> runtime.kind, runtime.agreement.holds
     ('lightgbm', True)
     """
-    with _one_thread():
+    with nullcontext() if _is_lightgbm(fitted.estimator) else _one_thread():
         expected = predict(fitted, sample)
     values = recode(sample, fitted.categories)
     try:
@@ -217,6 +218,11 @@ class _Asked:
             return answers_to(fitted, data)
 
 
+def _is_lightgbm(estimator: object) -> bool:
+    """Whether an estimator is one of LightGBM's: fitted for one thread, it answers on one."""
+    return any(kind.__module__.startswith("lightgbm.") for kind in type(estimator).__mro__)
+
+
 class _Unfit(Exception):
     """Why LightGBM's library cannot be asked about an estimator."""
 
@@ -234,7 +240,7 @@ class _SingleRows:
 
     def __init__(self, fitted: Fitted) -> None:
         estimator = fitted.estimator
-        if not any(kind.__module__.startswith("lightgbm.") for kind in type(estimator).__mro__):
+        if not _is_lightgbm(estimator):
             raise _Unfit(f"{type(estimator).__name__} is no model of LightGBM's")
         booster: Any = estimator.booster_
         if booster.num_model_per_iteration() != 1:

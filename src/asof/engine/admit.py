@@ -20,10 +20,10 @@ from asof.compute.contract import DUPLICATE, REASONS, Checked
 from asof.declare.kept import AVAILABLE, DECLARED, POSITION, RECORDED, WITHDRAWN
 from asof.declare.sources import Source
 from asof.declare.tables import Table
-from asof.engine.history import LIVE_FROM
 from asof.engine.snapshots import take_snapshots
 from asof.errors import DataRefused
 from asof.stores.loads import Load
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 
 

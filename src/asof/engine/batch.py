@@ -31,8 +31,8 @@ from asof.engine.batch_requests import Asked, Given, Known
 from asof.engine.batch_rows import Answering, Part
 from asof.engine.batch_tables import tables_at
 from asof.engine.clock import CpuMeter, elapsed, now
-from asof.engine.history import LIVE_FROM
 from asof.errors import DataRefused, EstimatorError, UsageError
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store, store_of
 from asof.units import DAY, Duration
 

@@ -31,6 +31,7 @@ from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.engine.clock import CpuMeter
 from asof.errors import DataRefused
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 
 Times = NDArray[np.int64]
@@ -260,7 +261,3 @@ def until_of(system: System[Any], store: Store) -> int:
             mend="Ingest its file, or declare until=.",
         )
     return max(fixed or last, last)
-
-
-LIVE_FROM = "live_from"
-"""Setting: the moment (us UTC) from which rows that enter are live (LAW 1c); unset before."""

@@ -17,10 +17,10 @@ from asof.declare.place import nearest
 from asof.declare.sources import Source
 from asof.declare.tables import Table
 from asof.engine.admit import Coming, compared, stamped
-from asof.engine.history import LIVE_FROM
 from asof.engine.reports import LoadReport
 from asof.errors import DataRefused, UsageError
 from asof.stores.loads import Load, NewLoad, SetAside
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 from asof.stores.tables import Layout
 

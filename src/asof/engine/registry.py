@@ -1,9 +1,8 @@
-"""What is kept beside a fitted model, and whether it fits a declaration."""
+"""What is kept beside a fitted model, and what makes it ready to answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from asof.compute.matrix import Matrix
 from asof.compute.runtime import Runtime, choose
 from asof.declare.fingerprint import fingerprint
 from asof.declare.system import System
+from asof.engine.belonging import feature_prints, require_fit
 from asof.engine.fitting import libraries
 from asof.engine.kept import Training
 from asof.engine.steps.train import Fit
-from asof.errors import StoreError, UsageError
+from asof.errors import StoreError
 from asof.stores.models import Model
 from asof.stores.store import Store
 
@@ -83,12 +83,6 @@ def _fitted(name: str, fit: Fit) -> Fitted:
     return fit.fitted
 
 
-@lru_cache(maxsize=8)
-def feature_prints(system: System[Any]) -> Mapping[str, str]:
-    """The fingerprint of each feature, by name."""
-    return {name: fingerprint(feature) for name, feature in system.features.columns}
-
-
 def fitted_for(system: System[Any], store: Store, identity: str) -> tuple[Fitted, Model]:
     """A registered model whose features and label are those that the system declares.
 
@@ -105,38 +99,3 @@ def fitted_for(system: System[Any], store: Store, identity: str) -> tuple[Fitted
             mend="Train the model again.",
         )
     return fitted, record
-
-
-def require_fit(system: System[Any], record: Model) -> None:
-    """Raise a `UsageError` that names the difference if a model answers another question."""
-    kept = record.metadata
-    if kept.get("fingerprint") == system.fingerprint:
-        return
-    if "features" not in kept:
-        raise UsageError(
-            f"Model {record.id} was fitted for a study, not to be served.",
-            mend="Give one of the system's own: asof models lists them.",
-        )
-    apart = list(_differences(kept["features"], feature_prints(system)))
-    if kept["label"] != fingerprint(system.label):
-        apart.append("the label is another")
-    if not apart and tuple(kept["columns"]) != system.features.names:
-        apart.append("the features are the same in another order")
-    if apart:
-        more = f"; and {len(apart) - 5} more" if len(apart) > 5 else ""
-        raise UsageError(
-            f"Model {record.id} was fitted for another declaration than this one.",
-            found=f"its fingerprint is {kept['fingerprint']}: {'; '.join(apart[:5])}{more}",
-            mend="Name the variant that it belongs to (FILE:NAME), or train a model of this one.",
-            where=system.features.declared,
-        )
-
-
-def _differences(kept: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """How features differ from those of a fit, each in words."""
-    for name in kept:
-        if name not in now:
-            yield f"{name} is gone"
-        elif kept[name] != now[name]:
-            yield f"{name} has another meaning"
-    yield from (f"{name} is new" for name in now if name not in kept)

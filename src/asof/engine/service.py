@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from asof.declare.system import System
+from asof.engine.belonging import require_fit
 from asof.engine.messages import BEGAN, Promoted, PromotedByHand
-from asof.engine.registry import require_fit
 from asof.errors import StoreError, UsageError
 from asof.stores.models import Model
 from asof.stores.records import Decision

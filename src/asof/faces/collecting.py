@@ -2,7 +2,8 @@
 
 A command imports hundreds of thousands of objects that live as long as it does. Python looks for
 garbage among them some hundred times while they come, and once more, all of them, at its end: for a
-short command that is a fifth of its time.
+short command that is a fifth of its time. It first looks when about as many have come as the
+imports of a command that fits a model bring, and seldom from then on.
 
 A server holds much for long. Python looks through everything that it holds whenever that has grown
 by a quarter: with the rows of a system in memory that is a stall of a fifth of a second and more,
@@ -19,8 +20,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Self
 
+FIRST = (500_000, 20, 20)
+"""New objects before the first search of a command: what it imports is no garbage."""
 RARELY = (50_000, 20, 20)
-"""New objects before a search while a command runs, and how many before an older generation."""
+"""New objects before a search from then on, and how many before an older generation."""
 OFTEN = (10_000, 5, 2)
 """New objects before a search of what is new, and how many of those before an older generation is
 searched too: with the 700 of a short script the requests under way are gone through for nothing,
@@ -37,16 +40,25 @@ def rarely() -> Generator[None]:
     """Search seldom while a command runs; what is held at its end goes with it, unsearched.
 
     >>> with rarely():
+    ...     _ = gc.collect()
     ...     gc.get_threshold() == RARELY
     True
     """
     before = gc.get_threshold()
-    gc.set_threshold(*RARELY)
+    gc.set_threshold(*FIRST)
+    gc.callbacks.append(_searches)
     atexit.register(gc.freeze)
     try:
         yield
     finally:
+        gc.callbacks.remove(_searches)
         gc.set_threshold(*before)
+
+
+def _searches(phase: str, _: object) -> None:
+    """The first search is under way: the next ones come sooner, unless a server says when."""
+    if phase == "start" and gc.get_threshold() == FIRST:
+        gc.set_threshold(*RARELY)
 
 
 class Collector:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from asof.engine.clock import now
-from asof.engine.history import LIVE_FROM
 from asof.engine.messages import IN_WORDS
 from asof.engine.service import InService, in_service, promote, promotions, roll_back
 from asof.faces.console import print_json, shown
 from asof.faces.project import Project, project
 from asof.faces.remote import ask
+from asof.stores.records import LIVE_FROM
 from asof.stores.server import Server, running
 from asof.stores.store import Store
 from asof.study.moments import iso

@@ -1,4 +1,8 @@
-"""`asof up`: run a system until it is stopped, by the real clock or by a rehearsal's."""
+"""`asof up`: run a system until it is stopped, by the real clock or by a rehearsal's.
+
+What a start that finds all its rows does not need is imported where it is needed: whoever waits for
+a server to be there again waits for imports more than for anything else.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,15 @@ from typing import Any
 
 import click
 
-from asof.engine.history import LIVE_FROM, history_of
 from asof.engine.live.fit import Declared
 from asof.engine.live.running import running
 from asof.engine.live.settings import Settings
-from asof.engine.rehearsal import keep_history
 from asof.faces.collecting import Collector
 from asof.faces.http.options import Options, address
 from asof.faces.http.server import serve
-from asof.faces.ingest import tell
 from asof.faces.project import Project, project, system_of
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared
-from asof.study.periods import zone_of
-from asof.study.why import why
 
 _SWITCH = 0.0001
 """Seconds for which one thread may keep Python to itself. What reads the network waits so long for
@@ -74,6 +73,9 @@ def load_declared(found: Project, store: Store, *, quiet: bool) -> None:
     """Load the declared files, unless the system is live: then rows come through its doors."""
     if store.records.setting(LIVE_FROM) is not None:
         return
+    from asof.faces.ingest import tell
+    from asof.study.backtest import ingest_declared
+
     for report in ingest_declared(found.system, store, found.folder):
         if not quiet and report.stored:
             tell(report, err=True)
@@ -81,6 +83,8 @@ def load_declared(found: Project, store: Store, *, quiet: bool) -> None:
 
 def _begin_rehearsal(found: Project, at: int, *, fresh: bool, quiet: bool) -> None:
     """Give the rehearsal stores of its own, with what was known before its clock begins."""
+    from asof.engine.rehearsal import keep_history
+
     if fresh:
         shutil.rmtree(found.rehearsal, ignore_errors=True)
     with Store(found.store) as held, Store(found.rehearsal) as scratch:
@@ -118,6 +122,10 @@ async def _serve(
 
 
 def _why(found: Project, directory: Path, request: str, feature: str) -> Mapping[str, Any]:
+    from asof.engine.history import history_of
+    from asof.study.periods import zone_of
+    from asof.study.why import why
+
     with Store(directory) as store:
         history = history_of(found.system, store, whole=True, newest=True)
     return why(history, zone_of(found.system), request, feature).to_dict()

@@ -11,6 +11,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from asof.stores.database import DECISIONS, RUNS, SETTINGS, Database
 
+LIVE_FROM = "live_from"
+"""Setting: the moment (us UTC) from which rows that enter are live (LAW 1c); unset before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -26,10 +26,11 @@ from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.declare.windows import Aggregate, columns_in
 from asof.engine.clock import now
-from asof.engine.history import LIVE_FROM, History, Seen, history_of
+from asof.engine.history import History, Seen, history_of
 from asof.engine.ingest import ingest
 from asof.engine.reports import IngestReport
 from asof.errors import DataRefused
+from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store, store_of
 from asof.study.report.numbers import duration
 from asof.study.report.numbers import share as per_cent

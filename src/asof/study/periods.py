@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.schedule import first_instant, moment
@@ -56,6 +55,8 @@ def _zones(system: System[Any]) -> Iterator[str]:
 
 def civil_days(at: Times, zone: str) -> NDArray[np.int64]:
     """Days since 1970-01-01 by the zone's calendar."""
+    import polars as pl  # who only asks for the zone, as `asof status` does, needs none of it
+
     local = pl.Series(at).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
     return local.dt.date().cast(pl.Int64).to_numpy()
 

@@ -17,9 +17,6 @@ from llvmlite import ir
 from numba.core.cgutils import (
     create_struct_proxy,  # pyright: ignore[reportUnknownVariableType]
 )
-from numba.np.arrayobj import (
-    populate_array,  # pyright: ignore[reportUnknownVariableType]
-)
 
 from asof.compute.window.afresh import DIGITS
 from asof.compute.window.contract import Moments, Span
@@ -121,19 +118,24 @@ TABLES = 30
 SMALLEST_TABLE = 4
 
 _struct = cast("Any", create_struct_proxy)
-_populate = cast("Any", populate_array)
 
 
 def _viewed(kind: Any) -> Any:
     """Code for a view of words of an int64 array as an array of some kind."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # Only what is compiled needs it, and what was compiled before is not.
+        from numba.np.arrayobj import (
+            populate_array,  # pyright: ignore[reportUnknownVariableType]
+        )
+
+        populate = cast("Any", populate_array)
         words, at, *shape = arguments
         data = _struct(signature.args[0])(context, builder, value=words).data
         first = builder.gep(data, [at], source_etype=ir.IntType(64))
         width = ir.Constant(ir.IntType(64), kind.dtype.bitwidth // 8)
         view = context.make_array(kind)(context, builder)
-        _populate(
+        populate(
             view,
             data=builder.bitcast(first, context.get_data_type(kind.dtype).as_pointer()),
             shape=shape,

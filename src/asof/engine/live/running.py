@@ -14,7 +14,6 @@ from asof.compute.online.features import taken_rows
 from asof.compute.schedule import microseconds
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
-from asof.engine.history import LIVE_FROM
 from asof.engine.live.answers import Answer, Figure, Receipt, Row
 from asof.engine.live.child import Child, ChildFailed, Limits
 from asof.engine.live.core import Core
@@ -44,6 +43,7 @@ from asof.engine.service import ByHand, to_promote, to_roll_back
 from asof.engine.steps.decide import START
 from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
+from asof.stores.records import LIVE_FROM
 from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
 

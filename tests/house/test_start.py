@@ -52,6 +52,7 @@ def test_a_status_imports_no_engine_but_the_store():
 
 def test_a_server_imports_what_its_start_needs():
     """Who waits for it to be there again waits for imports first of all."""
+    imported_by(f"import asof.faces.up; {TELL_ALL}")  # compiles, where nothing is compiled yet
     found = imported_by(f"import asof.faces.up; {TELL_ALL}")
     assert found & {"lightgbm", "pandas", "sklearn", "scipy.linalg", "scipy.stats", "rich"} == set()
     assert found & {"asof.study.why", "asof.study.backtest", "asof.study.report.terminal"} == set()

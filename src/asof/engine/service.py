@@ -7,7 +7,7 @@ which model is in service as of any moment, to a server that starts and to a bat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -162,10 +162,16 @@ def to_promote(store: Store, system: System[Any], identity: str, reason: str) ->
     Raises:
         UsageError: there is no such model, or it was fitted for another declaration.
     """
+    return _to_promote(store, system, promotions(store, system), identity, reason)
+
+
+def _to_promote(
+    store: Store, system: System[Any], served: Iterable[InService], identity: str, reason: str
+) -> ByHand:
     record = store.models.find(identity)
     require_fit(system, record)
     words = f"promoted by hand{f': {reason}' if reason else ''}"
-    return ByHand(record, _name(promotions(store, system), record.id), words, back=False)
+    return ByHand(record, _name(served, record.id), words, back=False)
 
 
 def to_roll_back(store: Store, system: System[Any], reason: str) -> ByHand:
@@ -174,7 +180,10 @@ def to_roll_back(store: Store, system: System[Any], reason: str) -> ByHand:
     Raises:
         UsageError: none served before.
     """
-    served = promotions(store, system)
+    return _to_roll_back(store, promotions(store, system), reason)
+
+
+def _to_roll_back(store: Store, served: Sequence[InService], reason: str) -> ByHand:
     standing = chain(served)
     if len(standing) < 2:
         first = f"nothing served before {standing[-1].name}" if standing else "none has served"
@@ -202,8 +211,8 @@ def promote(
         UsageError: there is no such model, or it was fitted for another declaration.
         StoreError: a server runs on the store; it takes such decisions itself.
     """
-    decided = to_promote(store, system, identity, reason)
     served = promotions(store, system)
+    decided = _to_promote(store, system, served, identity, reason)
     if served and served[-1].id == decided.record.id:
         return served[-1]
     return _decide(store, decided, served, at)
@@ -216,11 +225,11 @@ def roll_back(store: Store, system: System[Any], *, at: int, reason: str = "") -
         UsageError: none served before.
         StoreError: a server runs on the store; it takes such decisions itself.
     """
-    decided = to_roll_back(store, system, reason)
-    return _decide(store, decided, promotions(store, system), at)
+    served = promotions(store, system)
+    return _decide(store, _to_roll_back(store, served, reason), served, at)
 
 
-def _decide(store: Store, decided: ByHand, served: list[InService], at: int) -> InService:
+def _decide(store: Store, decided: ByHand, served: Sequence[InService], at: int) -> InService:
     """Journal a promotion, later than every other on record."""
     server = running(store.directory)
     if server is not None:

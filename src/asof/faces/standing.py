@@ -37,7 +37,7 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
-            order = {"version": record.id, "reason": reason or "no reason given"}
+            order = {"version": record.id, "reason": reason}
             _by_hand(found, server, "/v1/promote", order, as_json=as_json)
             return
         before = in_service(store, found.system, now())
@@ -51,8 +51,7 @@ def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
     with Store(_place(found)) as store:
         server = running(store.directory)
         if server is not None:
-            order = {"reason": reason or "no reason given"}
-            _by_hand(found, server, "/v1/rollback", order, as_json=as_json)
+            _by_hand(found, server, "/v1/rollback", {"reason": reason}, as_json=as_json)
             return
         served = roll_back(store, found.system, at=now(), reason=reason)
     _say_decided(found, served, changed=True, as_json=as_json)

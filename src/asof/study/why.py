@@ -7,18 +7,19 @@ kernel as always, and the rows are those of the same tables, told apart by the s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.codes import match
-from asof.compute.evaluate import evaluate
+from asof.compute.evaluate import TICK, evaluate
 from asof.compute.requests import names
+from asof.compute.schedule import microseconds, moment
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
 from asof.declare.expressions import (
@@ -27,7 +28,7 @@ from asof.declare.expressions import (
 from asof.declare.features import walk
 from asof.declare.kept import ALWAYS
 from asof.declare.place import nearest
-from asof.declare.rows import time_of
+from asof.declare.rows import Row, time_of
 from asof.declare.sources import Reference
 from asof.declare.windows import Age, Aggregate, Lookup
 from asof.engine.history import History
@@ -78,7 +79,10 @@ class FeatureSeen:
 
 @dataclass(frozen=True)
 class Why:
-    """Why a request's features are what they are. Moments are microseconds UTC."""
+    """Why a request's features are what they are. Moments are microseconds UTC.
+
+    Those among the values of rows are aware datetimes.
+    """
 
     request: str
     zone: str
@@ -89,8 +93,19 @@ class Why:
     features: tuple[FeatureSeen, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
-        return asdict(self)
+        """The same as plain data: moments as RFC 3339 in UTC, those of always null."""
+        told = asdict(self)
+        for name in ("at", "asked", "as_of"):
+            told[name] = iso(told[name])
+        for fact in (fact for feature in told["features"] for fact in feature["facts"]):
+            if fact["span"] is not None:
+                fact["span"] = [iso(self.as_of + edge) for edge in fact["span"]]
+            for row in fact["rows"]:
+                for name in ("event_time", "known_from", "known_until"):
+                    at = row[name]
+                    row[name] = None if at is None or at == ALWAYS else iso(at)
+        found: dict[str, Any] = _told(told)
+        return found
 
     def lines(self) -> Iterator[str]:
         """The same in words, a line at a time."""
@@ -100,13 +115,15 @@ class Why:
             yield f"features as of {clock(self.as_of, self.zone)}"
         for feature in self.features:
             yield ""
-            yield f"{feature.feature} = {_value(feature.value)}"
+            yield f"{feature.feature} = {_value(feature.value, self.zone)}"
             yield f"  {feature.expression}"
             for fact in feature.facts:
                 yield from self._fact(fact)
 
     def _fact(self, fact: FactSeen) -> Iterator[str]:
-        join = ", ".join(f"{name} = {_value(value)}" for name, value in fact.join.items())
+        join = ", ".join(
+            f"{name} = {_value(value, self.zone)}" for name, value in fact.join.items()
+        )
         yield f"  {fact.table} with {join or 'any key'}: {fact.seen:,} seen, {fact.unseen:,} not"
         if fact.span is not None:
             start, stop = (clock(self.as_of + edge, self.zone) for edge in fact.span)
@@ -114,17 +131,38 @@ class Why:
         for row in fact.rows:
             mark = "seen    " if row.seen else "not seen"
             at = "" if row.event_time is None else f" at {clock(row.event_time, self.zone)}"
-            values = ", ".join(f"{name} {_value(value)}" for name, value in row.values.items())
+            values = ", ".join(
+                f"{name} {_value(value, self.zone)}" for name, value in row.values.items()
+            )
             yield f"    {mark}  {row.key or 'row'}{at}  {values}"
             yield f"              {row.reason}"
 
 
-def _value(value: Any) -> str:
-    """A text that cannot be told from its surroundings, or breaks the line, is quoted."""
+def _told(value: Any) -> Any:
+    """Plain data with its moments as RFC 3339."""
+    match value:
+        case dict():
+            items = cast("dict[str, Any]", value).items()
+            return {name: _told(one) for name, one in items}
+        case list() | tuple():
+            return [_told(one) for one in cast("list[Any]", value)]
+        case datetime():
+            return iso(microseconds(value))
+        case _:
+            return value
+
+
+def _value(value: Any, zone: str) -> str:
+    """A value in words, a moment by a zone's clocks.
+
+    A text that cannot be told from its surroundings, or breaks the line, is quoted.
+    """
     if value is None:
         return "missing"
     if isinstance(value, float):
         return f"{value:.10g}"
+    if isinstance(value, datetime):
+        return clock(microseconds(value), zone)
     told = str(value)
     return told if told.isprintable() and told.strip() == told != "" else json.dumps(
         told, ensure_ascii=False
@@ -162,7 +200,7 @@ def why(
         int(asked.at[0]),
         int(asked.fired[0]),
         as_of,
-        asked.frame.row(0, named=True),
+        _timed(history.system.asked.row, asked.frame.row(0, named=True)),
         tuple(
             FeatureSeen(
                 name,
@@ -224,7 +262,7 @@ def _fact(
     return FactSeen(
         repr(fact),
         joined.table.name,
-        values.row(0, named=True) if own else {},
+        _timed(table.table.row, values.row(0, named=True)) if own else {},
         span,
         counted,
         len(met) - counted,
@@ -242,11 +280,7 @@ def _row(
     known_from, known_until = int(met.known_from[position]), int(met.known_until[position])
     values = met.frame.row(position, named=True)
     moments = {spec.name for spec in met.table.row.columns_ if spec.type is datetime}
-    shown = {
-        name: clock(value, zone) if name in moments and value is not None else value
-        for name, value in values.items()
-        if name not in hidden
-    }
+    shown = {name: value for name, value in values.items() if name not in hidden}
     timed = not isinstance(met.table, Reference)
     return RowSeen(
         "/".join(
@@ -255,10 +289,19 @@ def _row(
         int(met.event_time[position]) if timed else None,
         known_from,
         None if known_until == NEVER else known_until,
-        shown,
+        _timed(met.table.row, shown),
         kind == "seen",
         _reason(kind, known_from, known_until, as_of, zone),
     )
+
+
+def _timed(row: type[Row], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a row's columns by name, those that are moments as such."""
+    moments = {TICK, *(spec.name for spec in row.columns_ if spec.type is datetime)}
+    return {
+        name: moment(value) if name in moments and value is not None else value
+        for name, value in values.items()
+    }
 
 
 def _kinds(

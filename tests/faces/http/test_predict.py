@@ -112,6 +112,17 @@ def test_the_next_model_answers_once_it_is_promoted_and_the_last_after_a_rollbac
     assert door.post("/v1/promote", {"version": "m9", "reason": "x"}).status == 404
 
 
+def test_an_order_by_hand_says_which_fields_it_wants(door):
+    for body in ({"model": "m2"}, {}, [], {"version": 7}):
+        refused = door.post("/v1/promote", body)
+        assert refused.status == 422
+        assert '{"version": ID, "reason": WORDS}' in refused.json()["mend"]
+    assert '"at": MOMENT' in door.post("/v1/clock", {"to": 1}).json()["mend"]
+    assert door.post("/v1/promote", {"version": "m2"}).status == 200
+    assert door.post("/v1/rollback", {"model": "m1"}).status == 422
+    assert door.post("/v1/rollback", {}).status == 200
+
+
 def test_why_names_a_feature_of_an_answered_request(door):
     door.predict(parcel(5, weight=1.5))
     found = door.get("/v1/why?request=5&feature=weight")

@@ -70,6 +70,11 @@ class LiveFits:
         self.failed += done.id is None
         self._ended(began, done)
 
+    @property
+    def under_way(self) -> int:
+        """How many are being fitted."""
+        return len(self._under_way)
+
     def due(self) -> int | None:
         """When the first of those under way is due."""
         began = [began.at for began, _ in self._under_way.values()]

@@ -7,6 +7,7 @@ comes, each with a later stamp, and all that waits is answered in one turn.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,7 @@ class Front:
     ) -> None:
         self.core = core
         self.counts = Counts()
+        self.rows, self.aside = Counter[str](), Counter[str]()  # by source, since the start
         self._journal = journal
         self._stamps = stamps
         self._queue = queue
@@ -352,4 +354,6 @@ class Front:
         )
         self.counts.rows += len(came.good) + len(came.aside)
         self.counts.quarantined += len(came.aside)
+        self.rows[source] += len(came.good) + len(came.aside)
+        self.aside[source] += len(came.aside)
         return offset

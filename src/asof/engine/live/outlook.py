@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,8 @@ class Outlook:
     def __init__(self, system: System[Any]) -> None:
         self._metric = metric(system.measured)
         self._given: dict[str, float | None] = {}
-        self._scored: deque[tuple[float, float]] = deque(maxlen=_LAST)
+        self._scored, self._count = np.empty((2, _LAST)), 0
+        self._figures: tuple[int, float | None, str] = (-1, None, "")
         self.labelled = 0
         self.never_came = 0
 
@@ -51,17 +51,22 @@ class Outlook:
             else:
                 self.labelled += 1
                 if given is not None:
-                    self._scored.append((labelled.value, given))
+                    self._scored[:, self._count % _LAST] = labelled.value, given
+                    self._count += 1
 
     def figures(self) -> Mapping[str, Any]:
         """The figure and how many answers it rests on; null with the reason where there is none."""
-        found: dict[str, Any] = {
-            "metric": self._metric.name, "value": None, "answers": len(self._scored),
-            "labelled": self.labelled, "never_came": self.never_came, "why_none": "",
+        if self._figures[0] != self._count:
+            self._figures = (self._count, *self._measured())
+        _, value, why_none = self._figures
+        return {
+            "metric": self._metric.name, "value": value, "answers": min(self._count, _LAST),
+            "labelled": self.labelled, "never_came": self.never_came, "why_none": why_none,
         }  # fmt: skip
-        outcomes = np.array(self._scored, dtype=np.float64).reshape(-1, 2)
+
+    def _measured(self) -> tuple[float | None, str]:
+        labels, given = self._scored[:, : min(self._count, _LAST)]
         try:
-            found["value"] = self._metric.value(outcomes[:, 0], outcomes[:, 1])
+            return self._metric.value(labels, given), ""
         except MetricUndefined as error:
-            found["why_none"] = str(error)
-        return found
+            return None, str(error)

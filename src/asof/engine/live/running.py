@@ -15,8 +15,9 @@ from asof.compute.schedule import microseconds
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
 from asof.engine.live.answers import Answer, Figure, Receipt, Row
-from asof.engine.live.child import Child, ChildFailed, Limits
+from asof.engine.live.child import Child, Limits
 from asof.engine.live.core import Core
+from asof.engine.live.figures import figures
 from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
 from asof.engine.live.front import ROWS, Front
@@ -24,11 +25,12 @@ from asof.engine.live.inherited import inherited, ready_to_serve
 from asof.engine.live.journalled import InLife, Past
 from asof.engine.live.parity import Parity
 from asof.engine.live.receipts import counted, marked, receipt, require_same
+from asof.engine.live.sealing import Sealing
 from asof.engine.live.serving import Served
 from asof.engine.live.settings import Settings
-from asof.engine.live.snapshot import read_before, take_snapshot
+from asof.engine.live.snapshot import read_before
 from asof.engine.live.stream import Stream
-from asof.engine.live.telling import Telling, waits_for
+from asof.engine.live.telling import Beside, Telling, waits_for
 from asof.engine.live.watch import LOG, Watch
 from asof.engine.messages import (
     BEGAN,
@@ -93,8 +95,8 @@ class Running:
         )  # fmt: skip
         self._sealer = Child("sealing", Limits(3600.0, settings.fit_memory))
         self._parity = Parity(declared, store.directory, self._sealer, settings.check_every)
+        self._sealing = Sealing(declared, store.directory, self._sealer, journal)
         self._reload = False
-        self._last_seal = ""
         self.core = self._new_core()
         self.front = Front(
             self.core, journal, self._stamps,
@@ -108,7 +110,10 @@ class Running:
         )
         self._turning = False
         self._watch = Watch()
-        self._telling = Telling(system, self.front, journal, self._stamps, self._past, self._parity)
+        beside = Beside(self._parity, self._sealing, self._fits)
+        self._telling = Telling(
+            system, self.front, journal, self._stamps, self._past, beside, store
+        )
         self._pause, self._breathed = threading.Event(), 0.0
 
     # --- beginning and end ---------------------------------------------------------------------
@@ -306,17 +311,10 @@ class Running:
 
     async def _keep_sealing(self) -> None:
         """Move the journal into the tables, take snapshots, and check parity, again and again."""
-        sealed = self._journal.offset
         while True:
             await asyncio.sleep(self._settings.seal_every)
-            if self._journal.offset > sealed:
-                sealed = self._journal.offset
-                try:
-                    await self._sealer.run(take_snapshot, self._declared, self._store.directory)
-                    self._last_seal = ""
-                except ChildFailed as error:
-                    self._last_seal = f"{error.what} {error.found}"
-                self._watch.sealed(self._last_seal)
+            await self._sealing.seal()
+            self._watch.sealed(self._sealing.failed)
             await self._parity.check(self._journal.flush)
             self._watch.checked(self._parity)
 
@@ -456,11 +454,11 @@ class Running:
 
     def status(self) -> Mapping[str, Any]:
         """How the system does, in figures; see `Live.status`."""
-        return self._telling.status(self.ready(), at=self._now(), sealing=self._last_seal)
+        return self._telling.status(self.ready(), at=self._now())
 
     def figures(self) -> Sequence[Figure]:
         """What only the engine can count; see `Live.figures`."""
-        return self._telling.figures(self._now(), fits=self._fits)
+        return figures(self.status())
 
     def decisions(self, *, last: int = 100) -> Sequence[Mapping[str, Any]]:
         """The last decisions, oldest first."""

@@ -1,22 +1,32 @@
-"""What a running system tells of itself: status, figures for those who watch it, decisions."""
+"""What a running system tells of itself: its status, and its decisions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from asof.compute.schedule import moment
 from asof.declare.system import System
 from asof.engine.clock import Stamps, StreamStamps
-from asof.engine.live.answers import Figure
 from asof.engine.live.core import Core
 from asof.engine.live.fits import LiveFits
 from asof.engine.live.front import Front
 from asof.engine.live.journalled import Past, payload
 from asof.engine.live.parity import Parity
+from asof.engine.live.sealing import Sealing
+from asof.engine.messages import Trained, TrainingFailed
 from asof.engine.replay import ENOUGH
 from asof.stores.live import LiveJournal
+from asof.stores.store import Store
+
+
+class Beside(NamedTuple):
+    """What works beside the front."""
+
+    parity: Parity
+    sealing: Sealing
+    fits: LiveFits
 
 
 class Telling:
@@ -29,17 +39,20 @@ class Telling:
         journal: LiveJournal,
         stamps: Stamps,
         past: Past,
-        parity: Parity,
+        beside: Beside,
+        store: Store,
     ) -> None:
         self._system = system
         self._front = front
         self._journal = journal
         self._stamps = stamps
         self._past = past
-        self._parity = parity
+        self._parity, self._sealing, self._fits = beside
+        self._models = store.models
+        self._known: tuple[str, int] = ("", 0)
 
-    def status(self, ready: tuple[bool, str], *, at: int, sealing: str) -> Mapping[str, Any]:
-        """How the system does at a moment; `sealing` says what went wrong with it last."""
+    def status(self, ready: tuple[bool, str], *, at: int) -> Mapping[str, Any]:
+        """How the system does at a moment; `figures` are made of it."""
         core, health = self._front.core, self._journal.health
         model, labels = core.serving.model, core.labels
         return {
@@ -54,47 +67,52 @@ class Telling:
             "model": None if model is None else model.id,
             "model_name": None if model is None else model.name,
             "model_since": None if model is None else _told(model.since),
+            "model_as_of": None if model is None else _told(self._fitted_as_of(model.id)),
             "runtime": None if model is None else model.runtime.kind,
             "models": dict(self._past.ids),
             "training": core.loop.state.training is not None,
+            "fits": self._fitting(),
+            "decisions": len(self._past.decisions),
             "next_decision": None if core.next_timer is None else _told(core.next_timer),
             "labels": {"mature": labels.matured(core.clock.at), "waiting": labels.waiting},
             "outlook": core.outlook.figures(),
             "counts": asdict(self._front.counts),
+            "rows": {
+                name: {"taken": self._front.rows[name], "quarantined": self._front.aside[name]}
+                for name in core.tables
+            },
+            "ages": self._front.ages(at),
             "journal": {
                 "offset": health.offset, "durable": health.durable, "backlog": health.backlog,
                 "lag_seconds": health.lag, "failing": health.failing, "lost": health.lost,
             },
-            "sealing": sealing,
+            "sealing": self._sealing.failed,
+            "sealed": _told(self._sealing.at),
             "parity": self._parity.told(),
         }  # fmt: skip
 
-    def figures(self, at: int, *, fits: LiveFits) -> Sequence[Figure]:
-        """What only the engine can count, at a moment."""
-        health, parity = self._journal.health, self._parity
-        labels = self._front.core.labels
-        return [
-            Figure("journal_lag_seconds", "Age of the oldest message not durable.", health.lag),
-            Figure("journal_backlog_bytes", "Bytes that wait to be durable.", health.backlog),
-            Figure("answers_lost_total", "Answers never recorded.", health.lost, grows=True),
-            Figure("fits_total", "Fits that ended.", fits.fitted, True, {"outcome": "fitted"}),
-            Figure("fits_total", "Fits that ended.", fits.failed, True, {"outcome": "failed"}),
-            Figure("labels_waiting", "Requests whose label is not due.", labels.waiting),
-            Figure("parity_checked_total", "Answers recomputed.", parity.checked, grows=True),
-            Figure("parity_differences_total", "Those that differ.", parity.differing, grows=True),
-            Figure("decisions_total", "Decisions.", len(self._past.decisions), grows=True),
-            *self._ages(at),
-        ]
+    def _fitted_as_of(self, model: str) -> int:
+        """As of when a model was trained; the last one that was asked about is remembered."""
+        if self._known[0] != model:
+            self._known = (model, self._models.find(model).moment)
+        return self._known[1]
 
-    def _ages(self, at: int) -> list[Figure]:
-        return [
-            Figure(
-                "feature_age_seconds", "Age of the newest row that features see.",
-                (at - newest) / 1e6, labels={"source": name},
-            )
-            for name, newest in self._front.core.serving.features.newest().items()
-            if newest is not None
-        ]  # fmt: skip
+    def _fitting(self) -> Mapping[str, Any]:
+        """How many fits ended since the start, when one did well last, why the last one failed."""
+        ended = (
+            one for one in reversed(self._past.decisions)
+            if isinstance(one, Trained | TrainingFailed)
+        )  # fmt: skip
+        failing, last = "", None
+        for one in ended:
+            if isinstance(one, Trained):
+                last = _told(one.at)
+                break
+            failing = failing or one.reason
+        return {
+            "fitted": self._fits.fitted, "failed": self._fits.failed,
+            "under_way": self._fits.under_way, "last_fitted": last, "failing": failing,
+        }  # fmt: skip
 
     def decisions(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The last decisions, oldest first."""

@@ -22,7 +22,7 @@ from asof.faces.http.oip import LENGTH, Model, server_metadata
 from asof.faces.http.openapi import document
 from asof.faces.http.options import Options
 from asof.faces.http.problems import Headers, Refusal, Reply
-from asof.faces.http.rows import Reader, unfit, unreadable
+from asof.faces.http.rows import Envelope, Reader, unfit, unreadable
 
 T = TypeVar("T", bound=msgspec.Struct)
 JSON: Headers = [("content-type", "application/json")]
@@ -110,7 +110,6 @@ class Handlers:
         _keep_deadline(call)
         _flight(call).held = True
         receipt = await self._live.take(source, rows, key=key)
-        self._measures.received(receipt)
         return (200 if receipt.repeated else 201), JSON, wire.receipt(receipt)
 
     # --- by hand ----------------------------------------------------------------------------------
@@ -201,7 +200,8 @@ class Handlers:
             return decoder.decode(body)
         except msgspec.ValidationError as error:
             names = decoder.type.__struct_fields__
-            raise unfit(str(error), names) from error
+            wanted = Envelope(names, _WANTED[decoder.type])
+            raise unfit(str(error), names, wanted) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable(error, body) from error
 
@@ -233,6 +233,13 @@ _PROMOTION = msgspec.json.Decoder(wire.Promotion)
 _ROLLBACK = msgspec.json.Decoder(wire.Rollback)
 _TICK = msgspec.json.Decoder(wire.Tick)
 _DONE = wire.encode(wire.Done())
+_WANTED: Mapping[type, str] = {
+    wire.Promotion: 'Send {"version": ID, "reason": WORDS}: the id of a fitted model, as asof '
+    "models lists them, and if you like why.",
+    wire.Rollback: 'Send {"reason": WORDS}, or {}.',
+    wire.Tick: 'Send {"at": MOMENT, "rows": N, "requests": N}: RFC 3339, and whole numbers.',
+}
+"""What the orders want in their bodies."""
 
 
 def _flight(call: Call) -> Flight:

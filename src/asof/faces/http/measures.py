@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
-from asof.engine.live.answers import Answer, Figure, Live, Receipt
+from asof.engine.live.answers import Answer, Figure, Live
 from asof.faces.http.gate import Gate
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -38,8 +38,6 @@ class Measures:
         self.predictions: dict[str, int] = defaultdict(int)
         self.fallbacks = 0
         self.unrecorded = 0
-        self.rows: dict[str, int] = defaultdict(int)
-        self.quarantined: dict[str, int] = defaultdict(int)
         self.left = 0
 
     def passed(self, endpoint: str, status: int, seconds: float) -> None:
@@ -57,12 +55,6 @@ class Measures:
             if not answer.recorded:
                 self.unrecorded += 1
 
-    def received(self, receipt: Receipt) -> None:
-        """Rows were taken."""
-        if not receipt.repeated:
-            self.rows[receipt.source] += receipt.rows
-            self.quarantined[receipt.source] += len(receipt.quarantined)
-
 
 class Exposition:
     """All figures of a running system in Prometheus's text format."""
@@ -74,6 +66,7 @@ class Exposition:
         self._about = about
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+        ProcessCollector(registry=self._registry)  # memory, processor, open files
 
     def text(self) -> bytes:
         """The figures now."""
@@ -102,10 +95,6 @@ class Exposition:
         )
         yield CounterMetricFamily(
             "asof_unrecorded", "Predictions that could not be recorded.", value=m.unrecorded
-        )
-        yield _counter("asof_rows", "Rows taken, with those set apart.", "source", m.rows)
-        yield _counter(
-            "asof_rows_quarantined", "Rows that broke their contract.", "source", m.quarantined
         )
         yield GaugeMetricFamily(
             "asof_requests_under_way", "Requests under way.", value=len(gate.flights)

@@ -14,6 +14,7 @@ from asof.engine.live.answers import Answer, Receipt
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Instant = Annotated[datetime, Meta(tz=True)]
+Reason = Annotated[str, Meta(max_length=2000)]
 encode = msgspec.json.Encoder().encode
 
 
@@ -67,16 +68,16 @@ class Taken(msgspec.Struct):
 
 
 class Promotion(msgspec.Struct, forbid_unknown_fields=True):
-    """Put a fitted model into service by hand, and say why."""
+    """Put a fitted model into service by hand; `version` is its id, `reason` is kept."""
 
     version: Annotated[str, Meta(min_length=1, max_length=200)]
-    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+    reason: Reason = ""
 
 
 class Rollback(msgspec.Struct, forbid_unknown_fields=True):
-    """Put the model that served before into service again, and say why."""
+    """Put the model that served before into service again; `reason` is kept."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+    reason: Reason = ""
 
 
 class Tick(msgspec.Struct, forbid_unknown_fields=True):

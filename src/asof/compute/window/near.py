@@ -7,7 +7,7 @@ it. A pass over the table then writes to as many stretches as there are blocks, 
 speed of memory (the partitioning of radix joins: S. Manegold, P. Boncz, M. Kersten, "Optimizing
 main-memory join on modern hardware", IEEE TKDE 14(4), 2002).
 
-A long table is divided a part at a time into one room for all parts: the copy is an eighth of it.
+A long table is divided a part at a time into one room for all parts: the copy is a quarter of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UNTURNED: Codes = np.empty(0, dtype=np.int32)
 
 BLOCK = 1 << 15
 """Rows in a block, and more where one group has more."""
-PARTS = 8
+PARTS = 4
 """Into so many parts a long table is divided: each costs one more look at every row's group."""
 PART = 1 << 20
 """Rows in a part, unless that made more parts than these."""

@@ -36,6 +36,8 @@ SYSTEM = asof.System(
     model=Fixed(),
 )
 
+COLUMNS = ("call", "line", "at", AVAILABLE, RECORDED, POSITION)
+Told = list[tuple[int, int, int, bool]]
 KEYS = st.lists(st.integers(0, 30), unique=True, max_size=12)
 MOMENT = st.integers(-2, 5)
 
@@ -49,7 +51,7 @@ def test_each_key_of_one_version_fires_when_it_is_known_and_its_time_has_come(
     stored = pl.DataFrame(
         {"call": keys, "line": range(len(keys)), "at": at, AVAILABLE: known}
         | {RECORDED: [1] * len(keys), POSITION: range(len(keys))},
-        schema=dict.fromkeys(("call", "line", "at", AVAILABLE, RECORDED, POSITION), pl.Int64),
+        schema=dict.fromkeys(COLUMNS, pl.Int64),
     ).with_columns(pl.lit(value=False).alias(WITHDRAWN))
     found = requests(SYSTEM, versions(calls, stored), start, stop)
     fired = sorted((max(at[i], known[i]), keys[i], i) for i in range(len(keys)))
@@ -57,3 +59,32 @@ def test_each_key_of_one_version_fires_when_it_is_known_and_its_time_has_come(
     assert found.frame["line"].to_list() == [line for _, _, line in expected]
     assert found.fired.tolist() == [moment for moment, _, _ in expected]
     assert found.at.tolist() == [at[line] for _, _, line in expected]
+
+
+def fires(told: Told, key: int) -> tuple[int, int] | None:
+    """When a key is asked and with which of the rows (at, available, withdrawn), moment by moment.
+
+    At each moment first by the version known before it, then by the rows of the moment, as taken.
+    """
+    mine = [(known, n, at, gone) for n, (own, at, known, gone) in enumerate(told) if own == key]
+    for moment in range(-2, 9):
+        before = sorted(each for each in mine if each[0] < moment)[-1:]
+        for _, n, at, gone in before + [each for each in mine if each[0] == moment]:
+            if not gone and at <= moment:
+                return moment, n
+    return None
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), MOMENT, MOMENT, st.booleans()), max_size=8))
+def test_of_several_versions_the_first_that_may_fires(told: Told):
+    stored = pl.DataFrame(
+        [(key, n, at, known, 1, n) for n, (key, at, known, _) in enumerate(told)],
+        schema=dict.fromkeys(COLUMNS, pl.Int64),
+        orient="row",
+    ).with_columns(pl.Series(WITHDRAWN, [gone for *_, gone in told], dtype=pl.Boolean))
+    found = requests(SYSTEM, versions(calls, stored), -2, 9)
+    expected = sorted((*fired, key) for key in range(3) if (fired := fires(told, key)) is not None)
+    assert (
+        sorted(zip(found.fired.tolist(), found.frame["line"], found.frame["call"], strict=True))
+        == expected
+    )

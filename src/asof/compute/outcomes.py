@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from asof.compute.evaluate import evaluate
 from asof.compute.plan import answer, plan, visible_row
 from asof.compute.requests import Requests
+from asof.compute.slots import is_mature
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
 from asof.declare.expressions import (
@@ -46,7 +47,7 @@ class Outcomes:
 
     def mature(self, at: int) -> Mask:
         """Which requests are mature as of a moment: asked and due before it, and due by `until`."""
-        return (self.fired < at) & (self.due < at) & (self.due <= self.until)
+        return is_mature(self.fired, self.due, until=self.until, as_of=at)
 
     def labelled(self, at: int, since: int | None = None) -> NDArray[np.int64]:
         """Positions of the mature requests that have a label, asked from `since` on."""

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 import asof
 from asof import Col, Key, Moment, Time, days, hours
+from asof.units import Duration
 
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -61,14 +62,16 @@ def tables(
     return visits, sales
 
 
-def system(*, ahead: bool = False, **changes: Any) -> asof.System[Visit]:
+def system(
+    *, ahead: bool = False, early: Duration = hours(0), **changes: Any
+) -> asof.System[Visit]:
     visits = asof.source(Visit, "visits.parquet", lag=-days(2) if ahead else days(0))
     sales = asof.source(Sale, "sales.parquet", available=Sale.told_at)
     mine = sales.same(Visit.shop)
     declared = asof.System(
         "front",
         requests=visits,
-        at=Visit.at + hours(0),
+        at=Visit.at - early,
         features=asof.features(
             Visit,
             warm=Visit.warm,

@@ -13,7 +13,9 @@ import shopfront
 from sklearn.linear_model import LogisticRegression
 
 import asof
-from asof import days
+from asof import days, hours
+from asof.compute.interval import paired
+from asof.compute.metric import metric
 from asof.declare.policies import BatchPredictions
 from asof.engine.history import History, read_tables, until_of
 from asof.engine.replay import replay
@@ -24,6 +26,7 @@ from asof.study.gap import words
 from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.gap.gap import Gap, gap
 from asof.study.gap.world import Setting, World, world
+from asof.units import Duration
 
 ONLINE = ["notebook", "available", "size", "blocks", "past", "mature", "policy"]
 
@@ -77,7 +80,9 @@ def test_steps_add_up_to_the_whole(skewed: Gap):
         asof.online(),
         shopfront.nightly(),
         shopfront.nightly("fresh"),
-        asof.batch_predictions(asof.daily(shopfront.time(6), zone="UTC"), ahead=days(1)),
+        # Over midnight, where a period begins, and not up to the next run.
+        asof.batch_predictions(asof.daily(shopfront.time(6), zone="UTC"), ahead=hours(20)),
+        asof.batch_predictions(asof.daily(shopfront.time(0), zone="UTC"), ahead=days(1)),
     ],
 )
 def test_a_policy_that_refits_each_period_has_no_age(front: Path, serving: Any):
@@ -89,6 +94,19 @@ def test_a_policy_that_refits_each_period_has_no_age(front: Path, serving: Any):
     assert last.same
     assert last.step is not None
     assert (last.step.value, last.step.low, last.step.high) == (0, 0, 0)
+
+
+def test_a_step_between_folds_is_widened_by_what_it_counts_twice(front: Path, online: Gap):
+    """With other features the rows that stand in for each other are all that are trained on."""
+    here = looked_at(front, Setting())
+    y, day = here.value[here.scored], here.day[here.scored]
+    before, after = (online.predictions[key] for key in ("notebook", "available"))
+    plain = paired(metric(here.history.system.measured), y, before, after, day, draws=200)
+    step = stage(online, "available").step
+    assert step is not None
+    twice = len(here.scored) / len(here.labelled)
+    wider = (step.high - step.low) / (plain.high - plain.low)
+    assert wider == pytest.approx((1 + twice) ** 0.5, rel=0.02)
 
 
 def test_what_is_told_late_is_the_notebooks_gain(online: Gap):
@@ -108,8 +126,10 @@ def test_skew_is_measured_where_it_is_declared(skewed: Gap):
     assert stage(skewed, "skew").fits == stage(skewed, "mature").fits
 
 
-def test_a_notebook_sees_last_versions_by_event_time(front: Path):
-    here = looked_at(front, Setting())
+@pytest.mark.parametrize("early", [hours(0), hours(2)])
+def test_a_notebook_sees_last_versions_by_event_time(front: Path, early: Duration):
+    """Asked `early`, it looks from the visit itself all the same."""
+    here = looked_at(front, Setting(), ahead=True, early=early)
     seen, visits = here.notebook, here.history.requests.frame
     sales = pl.read_parquet(front / "sales.parquet")
     at = visits["at"].cast(pl.Int64).to_numpy()
@@ -128,8 +148,13 @@ def test_a_notebook_sees_last_versions_by_event_time(front: Path):
 def test_folds_and_sizes_are_what_they_say(front: Path):
     from asof.study.gap.stages import stages
 
-    here = looked_at(front, Setting())
+    visits = pl.read_parquet(front / "visits.parquet")
+    here = looked_at(front, Setting(), start=visits["at"][1200])  # a visit as the life begins
     found = {each.key: each for each in stages(here, Work())}
+    for key in ("notebook", "available"):
+        for part in found[key].parts:
+            others = here.row_fold[here.labelled] != here.row_fold[here.scored[part.at]][0]
+            assert part.training.rows.tolist() == here.labelled[others].tolist()
     for key, fold in (("size", here.row_fold), ("blocks", here.day_fold)):
         for part in found[key].parts:
             own = set(fold[here.scored[part.at]])

@@ -3,9 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from asof.declare.expressions import (
-    computed,
-)
+from asof.declare.expressions import computed
 from asof.declare.features import features
 from asof.declare.labels import happens, outcome
 from asof.declare.policies import (
@@ -20,8 +18,7 @@ from asof.declare.policies import (
 from asof.declare.rows import Col, Key, KeyTime, Moment, Row, Time, col
 from asof.declare.schedules import after, daily, every, monthly, never, weekly
 from asof.declare.sources import reference, source, ticks
-from asof.declare.system import System
-from asof.declare.windows import (
+from asof.declare.statistics import (
     count,
     distinct,
     max,
@@ -32,6 +29,7 @@ from asof.declare.windows import (
     std,
     sum,
 )
+from asof.declare.system import System
 from asof.errors import AsofError, ExitCode
 from asof.units import days, hours, minutes
 

@@ -21,7 +21,8 @@ from asof.compute.requests import Requests
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
 from asof.declare.labels import Label
-from asof.declare.windows import Aggregate, Statistic
+from asof.declare.statistics import Statistic
+from asof.declare.windows import Aggregate
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -38,6 +39,8 @@ VARIED = 20
 """Values of which fewer are different agree by chance."""
 CAUGHT = 0.995
 """The share of outcomes that a wait should let in (LAW 6c)."""
+MANY_LATE = 0.01
+"""The share of outcomes that come too late above which another wait is proposed (LAW 6c)."""
 
 
 @dataclass(frozen=True)

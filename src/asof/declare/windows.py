@@ -1,4 +1,4 @@
-"""Windows over a source's rows, and the statistics taken of them.
+"""Windows over a source's rows, and the facts that they hold about a requested row.
 
 `landings.same(Flight.carrier).last(days(7)).mean(Landing.delay)` is a fact about a `Flight`: the
 mean delay of the landings that agree with it on the carrier, in the seven days before it is asked.
@@ -6,11 +6,11 @@ mean delay of the landings that agree with it on the carrier, in the seven days 
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from asof.declare import statistics
 from asof.declare.expressions import (
     Call,
     Column,
@@ -20,6 +20,7 @@ from asof.declare.expressions import (
 )
 from asof.declare.place import place
 from asof.declare.rows import Row
+from asof.declare.statistics import Statistic, Stats
 from asof.declare.tables import S, Table
 from asof.declare.times import (
     CivilPart,
@@ -36,107 +37,6 @@ Q = TypeVar("Q", bound=Row)
 """The requested row."""
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
-
-StatisticKind = Literal[
-    "count", "known", "sum", "mean", "std", "min", "max", "share", "distinct",
-    "latest", "latest_known", "first", "since", "since_known",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Statistic(Generic[S, V_co]):
-    """What is taken of a window's rows: a kind, and the expression about each row."""
-
-    kind: StatisticKind
-    of: Expression[Any, Any] | None = None
-
-    def __repr__(self) -> str:
-        return f"{self.kind}({'' if self.of is None else repr(self.of)})"
-
-
-def count(of: Expression[S, Any] | None = None) -> Statistic[Any, float]:
-    """How many rows; with an expression, how many of its values are known."""
-    return Statistic("count") if of is None else Statistic("known", of)
-
-
-def sum(of: Number[S]) -> Statistic[S, float | None]:
-    """The sum of the known values: 0 in an empty window, missing where all are null."""
-    return Statistic("sum", _number(of, "sum"))
-
-
-def mean(of: Number[S]) -> Statistic[S, float | None]:
-    """The mean of the known values."""
-    return Statistic("mean", _number(of, "mean"))
-
-
-def std(of: Number[S]) -> Statistic[S, float | None]:
-    """The standard deviation of the known values (n - 1); missing for fewer than two."""
-    return Statistic("std", _number(of, "std"))
-
-
-def min(of: Number[S]) -> Statistic[S, float | None]:
-    """The smallest known value."""
-    return Statistic("min", _number(of, "min"))
-
-
-def max(of: Number[S]) -> Statistic[S, float | None]:
-    """The largest known value."""
-    return Statistic("max", _number(of, "max"))
-
-
-def share(of: Expression[S, bool | None]) -> Statistic[S, float | None]:
-    """The share of rows for which a condition holds, among those for which it is known."""
-    if of.value_type is not bool:
-        raise DeclarationError(
-            f"share() is of a condition, and {of!r} is none.",
-            mend=f"Write share({of!r} > 0), or mean({of!r}).",
-            where=place(),
-        )
-    return Statistic("share", of)
-
-
-def distinct(of: Expression[S, Any]) -> Statistic[S, float]:
-    """How many different known values."""
-    return Statistic("distinct", of)
-
-
-def _number(of: Expression[Any, Any], name: str) -> Expression[Any, Any]:
-    known = isinstance(of, Expression)
-    kind = of.value_type if known else type(of)
-    if not known or kind not in (bool, int, float):
-        others = f"distinct({of!r}) and count({of!r}) work for any column."
-        raise DeclarationError(
-            f"{name}() is of numbers, and {of!r} is none.", found=f"{of!r}: {kind.__name__}",
-            mend=others if known else f"Write {name}(Row.column).", where=place(),
-        )  # fmt: skip
-    return of
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Stats(Generic[S]):
-    """Named statistics that can be taken of several windows: see `stats`."""
-
-    parts: tuple[tuple[str, Statistic[S, Any]], ...]
-
-
-def stats(**parts: Statistic[S, Any]) -> Stats[S]:
-    """Named statistics, to be taken of one or more windows with `.of(...)`.
-
-    >>> import asof
-    >>> class Payment(asof.Row):
-    ...     payment_id: asof.Key[int]
-    ...     amount: asof.Col[float]
-    ...     paid_at: asof.Time
-    >>> asof.stats(n=asof.count(), amount=asof.mean(Payment.amount)).parts
-    (('n', count()), ('amount', mean(Payment.amount)))
-    """
-    for name, part in parts.items():
-        if not isinstance(part, Statistic):
-            raise DeclarationError(
-                f"stats({name}=...) is not a statistic.", found=repr(part), where=place(),
-                mend="Write asof.count(), asof.mean(Row.column), asof.share(Row.column > 0), ...",
-            )  # fmt: skip
-    return Stats(tuple(parts.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +120,7 @@ def _lengths(name: str, windows: tuple[Duration, ...], gap: Duration) -> tuple[D
             mend=f"Write {name}(days(7)).",
             where=place(),
         )
-    if len(builtins.set(windows)) < len(windows):
+    if len(set(windows)) < len(windows):
         raise DeclarationError(
             f"{name}() has the same window twice.",
             found=", ".join(map(repr, windows)),
@@ -363,35 +263,35 @@ class Window(Generic[Q, S]):
 
     def count(self, of: Expression[S, Any] | None = None) -> Expression[Q, float]:
         """How many rows; with an expression, how many of its values are known."""
-        return self.take(count(of))
+        return self.take(statistics.count(of))
 
     def sum(self, of: Number[S]) -> Expression[Q, float | None]:
         """The sum of the known values."""
-        return self.take(sum(of))
+        return self.take(statistics.sum(of))
 
     def mean(self, of: Number[S]) -> Expression[Q, float | None]:
         """The mean of the known values."""
-        return self.take(mean(of))
+        return self.take(statistics.mean(of))
 
     def std(self, of: Number[S]) -> Expression[Q, float | None]:
         """The standard deviation of the known values (n - 1)."""
-        return self.take(std(of))
+        return self.take(statistics.std(of))
 
     def min(self, of: Number[S]) -> Expression[Q, float | None]:
         """The smallest known value."""
-        return self.take(min(of))
+        return self.take(statistics.min(of))
 
     def max(self, of: Number[S]) -> Expression[Q, float | None]:
         """The largest known value."""
-        return self.take(max(of))
+        return self.take(statistics.max(of))
 
     def share(self, of: Expression[S, bool | None]) -> Expression[Q, float | None]:
         """The share of rows for which a condition holds."""
-        return self.take(share(of))
+        return self.take(statistics.share(of))
 
     def distinct(self, of: Expression[S, Any]) -> Expression[Q, float]:
         """How many different known values."""
-        return self.take(distinct(of))
+        return self.take(statistics.distinct(of))
 
     @overload
     def latest(self, of: Expression[S, V], /) -> Expression[Q, V | None]: ...
@@ -448,35 +348,35 @@ class Windows(Generic[Q, S]):
 
     def count(self, of: Expression[S, Any] | None = None) -> Family[Q]:
         """How many rows, by window."""
-        return self._each(count(of))
+        return self._each(statistics.count(of))
 
     def sum(self, of: Number[S]) -> Family[Q]:
         """The sum of the known values, by window."""
-        return self._each(sum(of))
+        return self._each(statistics.sum(of))
 
     def mean(self, of: Number[S]) -> Family[Q]:
         """The mean of the known values, by window."""
-        return self._each(mean(of))
+        return self._each(statistics.mean(of))
 
     def std(self, of: Number[S]) -> Family[Q]:
         """The standard deviation of the known values, by window."""
-        return self._each(std(of))
+        return self._each(statistics.std(of))
 
     def min(self, of: Number[S]) -> Family[Q]:
         """The smallest known value, by window."""
-        return self._each(min(of))
+        return self._each(statistics.min(of))
 
     def max(self, of: Number[S]) -> Family[Q]:
         """The largest known value, by window."""
-        return self._each(max(of))
+        return self._each(statistics.max(of))
 
     def share(self, of: Expression[S, bool | None]) -> Family[Q]:
         """The share of rows for which a condition holds, by window."""
-        return self._each(share(of))
+        return self._each(statistics.share(of))
 
     def distinct(self, of: Expression[S, Any]) -> Family[Q]:
         """How many different known values, by window."""
-        return self._each(distinct(of))
+        return self._each(statistics.distinct(of))
 
     def of(self, stats: Stats[S]) -> Family[Q]:
         """Several statistics of every window: window first, then statistic."""

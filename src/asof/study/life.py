@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from asof.compute.casting import cast
 from asof.compute.interval import DRAWS, Estimate, by_slot, estimate, paired
+from asof.compute.leakage import CAUGHT, MANY_LATE, late
 from asof.compute.metric import Metric, metric
 from asof.compute.requests import names
 from asof.compute.slots import counts, finality, slots
-from asof.compute.walltime import to_utc
 from asof.compute.window.contract import NEVER
 from asof.declare.policies import Online
-from asof.declare.rows import time_of
-from asof.declare.sources import Reference, Source
+from asof.declare.sources import Reference
 from asof.declare.system import System
-from asof.declare.tables import Table
 from asof.engine.clock import cpu
 from asof.engine.messages import Promoted
 from asof.engine.replay import Replayed
-from asof.stores.loads import Load
 from asof.stores.store import Store
 from asof.study.counted import counted
 from asof.study.decisions import decisions
 from asof.study.facts import (
     CostFact,
     Coverage,
-    FeatureFact,
     Figure,
     LabelFact,
     Life,
@@ -42,14 +36,12 @@ from asof.study.facts import (
     ModelFact,
     Series,
     Slot,
-    SourceFact,
 )
+from asof.study.inputs import features, sources
 from asof.study.periods import Periods, civil_days, periods, zone_of
 from asof.study.report.numbers import duration
 from asof.study.words import retraining_words, serving_words
 from asof.study.yardsticks import yardsticks
-
-_MANY_LATE, _CAUGHT = 0.01, 0.995
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -121,7 +113,6 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         )
         for each in yardsticks(life)
     ]
-    loads = {table.name: store.loads.in_force(table.name) for table in system.tables}
     return Life(
         system=system.name,
         fingerprint=system.fingerprint,
@@ -136,8 +127,8 @@ def life_facts(life: Replayed, store: Store, *, question: str = "", draws: int =
         slots=_slots(life, judged),
         series=(served, *others),
         models=_models(life),
-        sources=tuple(_source(life, name, store, loads[name], over) for name in sorted(loads)),
-        features=_features(life),
+        sources=sources(life, store, over),
+        features=features(life),
         labels=_labels(life),
         cost=_cost(life),
         decisions=tuple(decisions(life.log.messages)),
@@ -250,76 +241,6 @@ def _models(life: Replayed) -> tuple[ModelFact, ...]:
     )
 
 
-def _source(
-    life: Replayed, name: str, store: Store, loads: Sequence[Load], over: Periods
-) -> SourceFact:
-    table = life.history.tables[name]
-    aside = [row for _, row in store.loads.quarantine(name)]
-    reasons: dict[str, int] = {}
-    for row in aside:
-        for reason in row.reasons:
-            reasons[reason] = reasons.get(reason, 0) + 1
-    timed = len(table) and not isinstance(table.table, Reference)
-    keys = list(table.table.keys)
-    return SourceFact(
-        name=name,
-        rows=table.frame.select(keys).n_unique() if keys and len(table) else len(table),
-        versions=len(table),
-        quarantined=tuple(sorted(reasons.items(), key=lambda item: -item[1])),
-        quarantined_by_slot=_aside_by_slot(table.table, [dict(row.row) for row in aside], over),
-        quarantined_rows=len(aside),
-        files=len(loads),
-        earliest=int(table.event_time[0]) if timed else None,
-        latest=int(table.event_time[-1]) if timed else None,
-    )
-
-
-def _aside_by_slot(
-    table: Table[Any], rows: Sequence[Mapping[str, Any]], over: Periods
-) -> tuple[int, ...]:
-    """Quarantined rows by the slot of their event time, as far as they have a readable one."""
-    name = time_of(table.row)
-    if name is None or not rows:
-        return ()
-    found = cast(pl.Series([row.get(name) for row in rows], dtype=pl.String), datetime)
-    at = found.values
-    if found.walls is not None and isinstance(table, Source):
-        zone: str | pl.Series | None = table.zone
-        if table.zone_column is not None:
-            zone = pl.Series([row.get(table.zone_column) for row in rows], dtype=pl.String)
-        if zone is not None:
-            at = at.fill_null(to_utc(found.walls, zone).utc)
-    known = at.drop_nulls().to_numpy()
-    if not len(known):
-        return ()
-    return tuple(int(n) for n in counts(slots(known, over.edges), len(over.edges) - 1))
-
-
-def _features(life: Replayed) -> tuple[FeatureFact, ...]:
-    return tuple(
-        _feature(column.slice(life.first, life.last - life.first))
-        for column in life.history.serving.features.iter_columns()
-    )
-
-
-def _feature(column: pl.Series) -> FeatureFact:
-    missing = column.null_count() / max(len(column), 1)
-    if column.dtype == pl.String:
-        return FeatureFact(column.name, "category", missing, distinct=column.n_unique())
-    kind = "yes or no" if column.dtype == pl.Boolean else "number"
-    numbers = column.cast(pl.Float64).drop_nulls().to_numpy()
-    if not len(numbers):
-        return FeatureFact(column.name, kind, missing)
-    return FeatureFact(
-        column.name,
-        kind,
-        missing,
-        mean=float(numbers.mean()),
-        low=float(numbers.min()),
-        high=float(numbers.max()),
-    )
-
-
 def _labels(life: Replayed) -> LabelFact:
     outcomes, inside = life.history.outcomes, slice(life.first, life.last)
     mature = outcomes.mature(_as_of(life))[inside]
@@ -371,16 +292,13 @@ def _notes(system: System[Any]) -> list[str]:
 
 def _late_outcomes(life: Replayed) -> Iterator[str]:
     """Where more than 1 % of outcomes come too late, the wait that would do (LAW 6c)."""
-    outcomes = life.history.outcomes
-    came = outcomes.came_at != NEVER
-    share = outcomes.late.sum() / max(came.sum(), 1)
-    if share <= _MANY_LATE or life.history.system.label.constant_wait is None:
+    found = late(life.history.outcomes, life.history.requests.at)
+    if found is None or found.share <= MANY_LATE or life.history.system.label.constant_wait is None:
         return
-    took = outcomes.came_at[came] - life.history.requests.at[came]
-    wanted = duration(int(np.quantile(took, _CAUGHT)))
     yield (
-        f"{share:.1%} of the outcomes came after their due time and were not used: a wait that is "
-        f"too short is itself a bias. {_CAUGHT:.1%} had come within {wanted} of the request."
+        f"{found.share:.1%} of the outcomes came after their due time and were not used: a wait "
+        f"that is too short is itself a bias. {CAUGHT:.1%} had come within "
+        f"{duration(found.wanted)} of the request."
     )
 
 

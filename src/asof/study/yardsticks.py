@@ -14,7 +14,8 @@ from asof.compute.codes import dense
 from asof.compute.estimator import predict
 from asof.compute.plan import answer, plan
 from asof.declare.policies import Persistence, Rate
-from asof.declare.windows import Aggregate, Span, Statistic
+from asof.declare.statistics import Statistic
+from asof.declare.windows import Aggregate, Span
 from asof.engine.replay import Replayed
 
 Floats = NDArray[np.float64]

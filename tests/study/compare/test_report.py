@@ -212,7 +212,7 @@ def test_texts_have_room(name: str, facts: Comparison, tmp_path: Path) -> None:
 
 def test_where_there_is_nothing_to_draw_there_are_words(facts: Comparison) -> None:
     nothing = results(facts)["nothing"]
-    assert "There is nothing to draw: the life has one look." in told.html(page.of(nothing))
+    assert "There is nothing to compare: the life has one look." in told.html(page.of(nothing))
     assert told.picture(page.of(nothing), "light") == ""
 
 

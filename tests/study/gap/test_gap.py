@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from asof.study.gap import words
 from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.gap.gap import Gap, gap
 from asof.study.gap.world import Setting, World, world
+from asof.study.report.words import because
 from asof.units import Duration
 
 ONLINE = ["notebook", "available", "size", "blocks", "past", "mature", "policy"]
@@ -65,6 +67,8 @@ def test_the_last_stage_is_the_backtests_own_figure(front: Path, changes: dict[s
     found = gap(system, base=front, draws=50)
     assert stage(found, "policy").level.value == life.facts.served.total.value
     assert found.facts.n == life.facts.served.total.n
+    gained = stage(found, "policy").level.value - found.facts.constant.value
+    assert found.facts.beyond.value == pytest.approx(gained)
 
 
 def test_steps_add_up_to_the_whole(skewed: Gap):
@@ -218,6 +222,9 @@ def measured(folder: Path, visits: pl.DataFrame, sales: pl.DataFrame, **changes:
     )
     assert json.loads(found.to_json())["system"] == "front"
     assert "<svg" not in found.html() or len(found.facts.shown) > 1
+    if found.facts.why:  # once in the title, if there is room, and once in the advice
+        body = found.html().partition("<body>")[2]
+        assert 1 <= body.count(escape(because(found.facts.why))) <= 2
     return found.facts
 
 

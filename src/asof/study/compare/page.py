@@ -44,7 +44,7 @@ def of(facts: Comparison) -> told.Told:
 def no_picture(facts: Comparison) -> str:
     """Why nothing is drawn, or ""."""
     if facts.trouble:
-        return f"There is nothing to draw: {because(facts.trouble)}."
+        return told.NOTHING_TO_DRAW
     if all(each.total.value is None for each in facts.named):
         return f"There is no {facts.metric.words} to draw: {because(facts.named[0].total.why)}."
     return ""

@@ -10,7 +10,6 @@ from asof.study.gap.facts import GapFacts, StageFact
 from asof.study.gap.picture import STYLE, draw
 from asof.study.report import numbers, told
 from asof.study.report.tables import Table
-from asof.study.report.words import because
 
 HEAD = 27
 """The longest head of the first column in a terminal: as long as the names of the stages."""
@@ -41,7 +40,7 @@ def of(facts: GapFacts) -> told.Told:
 def no_picture(facts: GapFacts) -> str:
     """Why nothing is drawn, or ""."""
     if facts.why:
-        return f"There is nothing to draw: {because(facts.why)}."
+        return told.NOTHING_TO_DRAW
     return "" if len(facts.shown) > 1 else "There is nothing to draw: fewer than two stages ran."
 
 

@@ -20,6 +20,9 @@ from asof.study.report.words import Said
 if TYPE_CHECKING:
     from rich.console import Console
 
+NOTHING_TO_DRAW = "There is nothing to draw."
+"""In the place of a picture, where the advice below says why there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -10,7 +10,6 @@ from asof.study.report import numbers, told
 from asof.study.report import serving as drawing
 from asof.study.report.serving import Chart, Look, Row
 from asof.study.report.tables import Table, tabulated
-from asof.study.report.words import because
 from asof.study.serving import names, words
 from asof.study.serving.facts import ModeFact, ServingFacts
 
@@ -43,7 +42,7 @@ def of(facts: ServingFacts) -> told.Told:
 def no_picture(facts: ServingFacts) -> str:
     """Why nothing is drawn, or ""."""
     if facts.trouble:
-        return f"There is no {facts.metric.words} to draw: {because(facts.trouble)}."
+        return told.NOTHING_TO_DRAW
     if all(mode.loss is None or mode.kind == "online" for mode in facts.modes):
         return "There is nothing beside online features to draw."
     return ""

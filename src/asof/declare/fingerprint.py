@@ -90,7 +90,7 @@ class _Writer:
 
     def _class(self, value: type) -> str:
         if issubclass(value, Row):
-            return f"{value.__name__}({self.write(value.columns_)})"
+            return _row(value)
         return f"{value.__module__}.{value.__qualname__}"
 
     def _object(self, value: object) -> str:
@@ -133,6 +133,12 @@ class _Writer:
         if isinstance(value, type) and not issubclass(value, Row):
             return f"{name}:{value.__module__}.{value.__qualname__}"
         return f"{name}:{self.write(value)}"
+
+
+@cache
+def _row(row: type[Any]) -> str:
+    """A class of rows, which stands in every expression about one; its columns hold no function."""
+    return f"{row.__name__}({canonical(row.columns_)})"
 
 
 def _says(name: str, value: object) -> bool:

@@ -71,14 +71,15 @@ def vector(
     known: dict[str, object] = {"nan": math.nan}
     parts: list[str] = []
     for name in names:
-        value = f"values[{list(columns).index(name)}]"
+        value = f"c{list(columns).index(name)}"
         if name in categories:
             book = f"book{len(known)}"
             known[book] = {word: float(code) for code, word in enumerate(categories[name])}
             parts.append(f"{book}.get({value}, nan)")
         else:
             parts.append(f"nan if {value} is None else {value} * 1.0")
-    return _function("values", [f"return [{', '.join(parts)}]"], known)
+    taken = "".join(f"c{i}, " for i in range(len(columns)))
+    return _function("values", [f"{taken}= values", f"return [{', '.join(parts)}]"], known)
 
 
 def _function(

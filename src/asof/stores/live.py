@@ -108,7 +108,8 @@ class LiveJournal:
             self._reader = database.connect()
         self._ahead = Ahead(database.path.parent)
         self.offset = self._durable = _last(self._connection)
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: list[Item] = []
         self._kept: list[Item] = []
         self._in_hand: list[Item] = []
@@ -155,7 +156,7 @@ class LiveJournal:
         layout = self._layouts[about] if about else None
         text = told(payload)
         size = 100 + len(text) + (len(content) if content is not None else 0)
-        with self._changed:
+        with self._lock:  # the lock of `_changed` itself is taken more quickly
             if self._closing or self._broken is not None:
                 raise self._ended()
             self.offset += 1

@@ -60,8 +60,8 @@ class Door:
     ...     paid_at: asof.Time
     >>> door = Door(asof.source(Payment, lag=asof.minutes(1)))
     >>> values = door.take((1, 5, "1970-01-01T00:00:01Z"))
-    >>> values, door.available(values)
-    ((1, 5.0, 1000000), 61000000)
+    >>> values, door.standing(values)
+    ((1, 5.0, 1000000), (61000000, False))
     >>> door.take((1, -1, "1970-01-01T00:00:01Z")) is None
     True
     """
@@ -99,7 +99,7 @@ class Door:
 
     def _keeps(self, values: Values) -> bool:
         """Whether no rule is broken; a withdrawal owes none."""
-        if self._rules is None or self.withdrawn(values):
+        if self._rules is None or self.standing(values)[1]:
             return True
         try:
             return False not in self._rules(values)
@@ -111,13 +111,12 @@ class Door:
         found = tuple([take(row[i]) for i, take in self._keys])
         return None if None in found else found
 
-    def available(self, values: Values) -> int:
-        """The declared moment from which a row is known."""
-        return ALWAYS if self._when is None else int(values[self._when]) + self._lag
-
-    def withdrawn(self, values: Values) -> bool:
-        """Whether a row says that its key is withdrawn."""
-        return self._withdrawn is not None and values[self._withdrawn] is True
+    def standing(self, values: Values) -> tuple[int, bool]:
+        """From when a row is known as declared, and whether it says that its key is withdrawn."""
+        return (
+            ALWAYS if self._when is None else int(values[self._when]) + self._lag,
+            self._withdrawn is not None and values[self._withdrawn] is True,
+        )
 
 
 def _written(specs: Sequence[ColumnSpec]) -> Callable[[Sent], Values | None]:

@@ -40,7 +40,7 @@ _LEAST = 4096
 """Fewer rows are kept as they are, whether a window can see them or not."""
 
 Read = Callable[[list[list[int]], list[list[float]], int], Any]
-"""From the counts and doubles of one question, by span, and its moment, to the fact's value."""
+"""From the counts and doubles of one question, by span, and its moment, to a fact's value."""
 
 
 class _Kept(NamedTuple):
@@ -85,7 +85,7 @@ class OnlineWork:
         ]
         self._codes = [_Numbers() for _ in self._inputs.codes]
         self._read_row = compiled(self._row_columns(), places)
-        self._readers = [self._reader(fact) for fact in facts.values()]
+        self._read = read_all([self._reader(fact) for fact in facts.values()])
         self._begin()
 
     @property
@@ -290,23 +290,25 @@ class OnlineWork:
             np.array(group, dtype=np.int32), np.array(at, dtype=np.int64), keys
         )
         nothing: list[Any] = [None] * len(self.names)
+        read = self._read
         by_question = zip(
             group, at, counts.transpose(2, 0, 1).tolist(), floats.transpose(2, 0, 1).tolist(),
             strict=True,
         )  # fmt: skip
         return [
-            nothing if code == NULL else [read(whole, real, moment) for read in self._readers]
+            nothing if code == NULL else read(whole, real, moment)
             for code, moment, whole, real in by_question
         ]
 
-    def _reader(self, fact: Aggregate[Any, Any] | Age[Any]) -> Read:
+    def _reader(self, fact: Aggregate[Any, Any] | Age[Any]) -> Read | str:
+        """What reads a fact; as the text of an expression where it is a number of the kernel's."""
         span = self._spans.index((fact.span.start, fact.span.stop))
         latest = 1 + len(self._inputs.codes)
         if isinstance(fact, Age):
             return self._age_reader(fact, span, latest)
         kind, of = fact.statistic.kind, fact.statistic.of
         if of is None:
-            return lambda counts, _floats, _at: float(counts[span][0])
+            return f"float(counts[{span}][0])"
         text = canonical(of)
         if kind in ("latest", "first"):
             edge = latest if kind == "latest" else latest + 1
@@ -314,11 +316,11 @@ class OnlineWork:
             return lambda counts, _floats, _at: self._edge(counts[span][edge], number)
         if kind == "distinct":
             column = 1 + list(self._inputs.codes).index(text)
-            return lambda counts, _floats, _at: float(counts[span][column])
+            return f"float(counts[{span}][{column}])"
         number = list(self._inputs.values).index(text)
         slot = slot_of(self._inputs, number, KERNEL[kind])
         if kind != "latest_known":
-            return lambda _counts, floats, _at: _known(floats[span][slot])
+            return f"t if (t := floats[{span}][{slot}]) == t else None"  # NaN differs from itself
         return self._known_reader(of, span, slot, number)
 
     def _known_reader(self, of: Of, span: int, slot: int, number: int) -> Read:
@@ -461,8 +463,24 @@ def slot_of(inputs: Inputs, number: int, wanted: Kernel) -> int:
     raise TypeError(f"the kernel was not asked for {wanted!r}")
 
 
-def _known(value: float) -> float | None:
-    return value if value == value else None  # noqa: PLR0124  NaN is what differs from itself
+def read_all(readers: Sequence[Read | str]) -> Callable[..., list[Any]]:
+    """One function that reads all facts; a text is of `counts` and `floats` (see `Read`).
+
+    >>> read = read_all(["float(counts[0][0])", lambda counts, floats, at: at])
+    >>> read([[3]], [[0.5]], 7)
+    [3.0, 7]
+    """
+    known: dict[str, Any] = {
+        f"read{i}": read for i, read in enumerate(readers) if not isinstance(read, str)
+    }
+    parts = [
+        read if isinstance(read, str) else f"read{i}(counts, floats, at)"
+        for i, read in enumerate(readers)
+    ]
+    text = f"def read(counts, floats, at):\n    return [{', '.join(parts)}]"
+    exec(compile(text, "<facts of one question>", "exec"), known)  # noqa: S102  text of our own
+    found: Callable[..., list[Any]] = known["read"]
+    return found
 
 
 def _typed(value: float, kind: type) -> Any:

@@ -19,7 +19,7 @@ from asof.engine.live.answers import Answer, Row
 from asof.engine.live.asking import Asking, Job, unknown
 from asof.engine.live.core import Core
 from asof.engine.live.intake import Came, Good, Intake
-from asof.engine.live.journalled import DECIDED, payload, predicted
+from asof.engine.live.journalled import payload, predicted
 from asof.engine.live.receipts import counted
 from asof.engine.live.serving import Reply
 from asof.engine.messages import Message
@@ -32,7 +32,7 @@ ROWS = "rows_arrived"
 _BEHIND = 60_000_000
 """Microseconds by which stamps may run ahead of a clock that fell back (LAW 1f)."""
 
-_TURN = 32
+_TURN = 64
 """Requests answered in one turn of the loop: enough to share its costs, a few milliseconds."""
 
 
@@ -78,10 +78,9 @@ class Front:
     # --- the log of the loop -------------------------------------------------------------------
 
     def append(self, message: Message) -> None:
-        """Journal a message of the loop; answers are journalled with what they say."""
+        """Journal what the loop decided."""
         kind = type(message).__name__
-        if kind in DECIDED:
-            self._journal.append(kind, self._stamps.next(), payload(message, self._ids))
+        self._journal.append(kind, self._stamps.next(), payload(message, self._ids))
 
     # --- requests ------------------------------------------------------------------------------
 

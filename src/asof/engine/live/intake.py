@@ -58,7 +58,8 @@ class Intake:
         door = self._door
         found = [door.take(row) for row in rows]
         if None not in found and len(rows) >= self.table.min_rows:
-            return Came([self._good(i, values) for i, values in enumerate(found) if values], ())
+            standing = door.standing
+            return Came([Good(i, one, *standing(one)) for i, one in enumerate(found) if one], ())
         return self._checked(rows)
 
     def look(self, row: Row) -> Came:
@@ -72,15 +73,11 @@ class Intake:
     def plain(self, row: Row, position: int) -> Good | None:
         """A row that plainly keeps its contract; None where it has to be looked at closely."""
         values = self._door.take(row)
-        return None if values is None else self._good(position, values)
+        return None if values is None else Good(position, values, *self._door.standing(values))
 
     def key(self, row: Row) -> Values | None:
         """The key in a row, as stored; None where it has none."""
         return self._door.key(row)
-
-    def _good(self, position: int, values: Values) -> Good:
-        door = self._door
-        return Good(position, values, door.available(values), door.withdrawn(values))
 
     def _checked(self, rows: Sequence[Row], *, single: bool = False) -> Came:
         """The whole contract, which says what is wrong."""

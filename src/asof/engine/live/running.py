@@ -22,14 +22,14 @@ from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
 from asof.engine.live.front import ROWS, Front
 from asof.engine.live.inherited import inherited, ready_to_serve
-from asof.engine.live.journalled import InLife, Past
+from asof.engine.live.journalled import DECIDED, InLife, Past
 from asof.engine.live.parity import Parity
-from asof.engine.live.receipts import counted, marked, receipt, require_same
 from asof.engine.live.sealing import Sealing
 from asof.engine.live.serving import Served
 from asof.engine.live.settings import Settings
 from asof.engine.live.snapshot import read_before
 from asof.engine.live.stream import Stream
+from asof.engine.live.taking import Taking
 from asof.engine.live.telling import Beside, Telling, waits_for
 from asof.engine.live.watch import LOG, Watch
 from asof.engine.messages import (
@@ -103,6 +103,7 @@ class Running:
             queue=settings.queue, backlog=settings.backlog, ids=self._ids,
         )  # fmt: skip
         self.front.sampled = self._parity.sample
+        self._taking = Taking(self.front, journal, self._refused)
         self._stream = (
             Stream(self.front, self._stamps, self._fits.due, self._fits.finished)
             if isinstance(self._stamps, StreamStamps)
@@ -202,6 +203,10 @@ class Running:
         self.core.loop.state = self._past.state
         self._journal.append(BEGAN, self._stamps.next(), told)
 
+    def _refused(self) -> None:
+        """Rows that are not durable must not count: build the state anew when there is room."""
+        self._reload = True
+
     def _rebuild(self) -> None:
         """Build the state anew from what is durable: rows that were refused must not count."""
         try:
@@ -248,7 +253,9 @@ class Running:
     # --- what the core is given ----------------------------------------------------------------
 
     def append(self, message: Message) -> None:
-        """Journal a message of the loop (the log of the core)."""
+        """Journal a message of the loop (the log of the core); answers are journalled as such."""
+        if type(message).__name__ not in DECIDED:
+            return
         if isinstance(message, Look) and message.scheduled == START and self._past.start is None:
             self._note_start(message.at)
         if message in self._told_of:
@@ -360,45 +367,10 @@ class Running:
 
     async def take(self, source: str, rows: Sequence[Row], *, key: str | None = None) -> Receipt:
         """Take rows of a source; see `Live.take`."""
-        door = self.front.door(source)
-        mark = None if key is None else marked([door.named(row) for row in rows])
-        if key is not None and (known := await self._known(source, key, mark)) is not None:
-            return known
-        self.front.require_room()
-        came = door.take(rows)
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        offset = self.front.apply(
-            source, came, key=key, mark=mark, on_durable=self._settled(durable)
-        )
-        await durable
+        found = await self._taking.take(source, rows, key=key)
         if self._stream is not None:
             await self._stream.came()
-        return receipt(source, offset, counted(came), repeated=False)
-
-    def _settled(self, waits: asyncio.Future[None]) -> Any:
-        """Tell who waits that a message is durable, or that it is refused."""
-
-        def settle(error: BaseException | None) -> None:
-            if error is not None:
-                self._reload = True  # rows that are not durable must not count
-            if waits.done():
-                return
-            if error is None:
-                waits.set_result(None)
-            else:
-                waits.set_exception(error)
-
-        return settle
-
-    async def _known(self, source: str, key: str, mark: str | None) -> Receipt | None:
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        found = self._journal.known(source, key, self._settled(durable))
-        if found is None:
-            return None
-        require_same(found.payload, key, mark)
-        if not found.durable:
-            await durable
-        return receipt(source, found.offset, found.payload, repeated=True)
+        return found
 
     async def tick(self, at: int, *, rows: int, requests: int) -> None:
         """Move a rehearsal's clock; see `Live.tick`."""

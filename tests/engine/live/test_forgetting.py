@@ -217,6 +217,20 @@ def test_fired_keys_are_a_set():
         assert len(fired) == len(wanted)
 
 
+def test_a_frame_of_fired_keys_is_the_same_set():
+    numbers = [5, -1, 2**63 - 1, -(2**63), 5]
+    for frame in (
+        pl.DataFrame({"id": numbers}),
+        pl.DataFrame({"id": ["a", "b", "a"]}),
+        pl.DataFrame({"id": numbers, "place": ["a", "b", "a", None, "a"]}),
+    ):
+        fired = FiredKeys(frame)
+        assert len(fired) == frame.unique().height
+        assert all(key in fired for key in frame.rows())
+        assert not any((*key[:-1], 7) in fired for key in frame.rows())
+    assert len(FiredKeys(pl.DataFrame(schema={"id": pl.Int64}))) == 0
+
+
 def test_what_is_not_held_any_more_is_told_from_what_never_came(monkeypatch):
     monkeypatch.setattr(requests, "_HELD", 2)
     life = Life(SYSTEMS["online"])

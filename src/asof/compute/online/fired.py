@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from asof.compute.online.table import Values
 
@@ -15,7 +17,6 @@ _SPREAD = 0x9E3779B97F4A7C15
 """2^64 divided by the golden ratio, odd: to multiply by it maps no two integers to one."""
 _WHOLE = (1 << 64) - 1
 _SHIFT = 54
-_INT64 = range(-(2**63), 2**63)
 
 
 class FiredKeys:
@@ -29,16 +30,13 @@ class FiredKeys:
     (True, True, False, 3)
     """
 
-    def __init__(self, keys: Sequence[Values] = ()) -> None:
+    def __init__(self, keys: pl.DataFrame | Sequence[Values] = ()) -> None:
         self._shards = [array("Q") for _ in range(_SHARDS)]
         self._size = 0
-        if not keys:
+        if not len(keys):
             return
-        if all(len(key) == 1 and type(key[0]) is int and key[0] in _INT64 for key in keys):
-            told = np.array([key[0] for key in keys], dtype=np.int64).view(np.uint64)
-            numbers = np.unique(told * np.uint64(_SPREAD))
-        else:
-            numbers = np.unique(np.array([_number(key) for key in keys], dtype=np.uint64))
+        numbers = np.sort(_numbers(keys))
+        numbers = numbers[np.append(True, numbers[1:] != numbers[:-1])]
         ends = np.searchsorted(numbers >> np.uint64(_SHIFT), np.arange(_SHARDS + 1))
         for i, shard in enumerate(self._shards):
             shard.frombytes(numbers[ends[i] : ends[i + 1]].tobytes())
@@ -63,6 +61,15 @@ class FiredKeys:
         shard.insert(place, number)
         self._size += 1
         return True
+
+
+def _numbers(keys: pl.DataFrame | Sequence[Values]) -> NDArray[np.uint64]:
+    """The number of each key; a frame of one column of integers is not taken apart for it."""
+    if isinstance(keys, pl.DataFrame):
+        if keys.dtypes == [pl.Int64] and not keys.to_series().null_count():
+            return keys.to_series().to_numpy().view(np.uint64) * np.uint64(_SPREAD)
+        keys = keys.rows()
+    return np.array([_number(key) for key in keys], dtype=np.uint64)
 
 
 def _number(key: Values) -> int:

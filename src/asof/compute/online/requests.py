@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ class OnlineRequests:
 
     reach = None
 
-    def begin(self, stored: pl.DataFrame, moment: int, fired: Sequence[Values]) -> None:
+    def begin(self, stored: pl.DataFrame, moment: int, fired: pl.DataFrame) -> None:
         """Begin as of a moment, with the keys that have fired before it."""
         self._fires, self._identity, self._fired = [], {}, FiredKeys(fired)
         self._open, self._over = set(), deque()

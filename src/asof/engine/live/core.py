@@ -135,11 +135,11 @@ class Core:
         names, table = self.labels.names, self.labels.table.name
         if names is None:
             return dict(stored)
-        open_ = {asked.key for asked in known.open}
         own = [own for _, own in names]
-        schema = {name: stored[table].schema[name] for name in own}
-        over = [key for key in known.fired if key not in open_]
-        told = pl.DataFrame(over, schema=schema, orient="row")
+        schema = pl.Schema({name: stored[table].schema[name] for name in own})
+        open_ = pl.DataFrame([asked.key for asked in known.open], schema=schema, orient="row")
+        fired = pl.DataFrame(known.fired.get_columns(), schema=own).cast(schema)
+        told = fired.join(open_, on=own, how="anti")
         rest = stored[table].join(told, on=own, how="anti", maintain_order="left")
         return {**stored, table: rest}
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from asof.compute.evaluate import POLARS, TICK
 from asof.compute.online.requests import Asked
-from asof.compute.online.table import Values
 from asof.compute.table import versions
 from asof.declare.kept import AVAILABLE
 from asof.declare.sources import Ticks
@@ -35,10 +34,10 @@ _AT, _WHEN = "at_", "fired_"
 class Before:
     """What happened before a moment: keys that fired, since when labels are known, open requests.
 
-    An open request has no label that is due yet.
+    `fired` holds a key a row. An open request has no label that is due yet.
     """
 
-    fired: list[Values]
+    fired: pl.DataFrame
     ripe: NDArray[np.int64]
     open: list[Asked]
 
@@ -46,7 +45,7 @@ class Before:
 def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int) -> Before:
     """What happened before a moment, from the rows of all tables as the store keeps them."""
     asked = system.asked
-    nothing = Before([], np.empty(0, dtype=np.int64), [])
+    nothing = Before(pl.DataFrame(schema=_key_schema(system)), np.empty(0, dtype=np.int64), [])
     if not stored[asked.name].height:
         return nothing
     tables = {table.name: versions(table, stored[table.name]) for table in system.tables}
@@ -54,18 +53,18 @@ def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int)
     if not len(history):
         return nothing
     requests, due = history.requests, history.outcomes.due
-    keys = requests.frame.select(requests.keys).rows()
+    fired_keys = requests.frame.select(requests.keys)
     # Due before it was asked, and asked since: it is mature all the same.
     open_ = np.flatnonzero(due >= moment)
-    rows = requests.frame[open_].rows()
+    rows, keys = requests.frame[open_].rows(), fired_keys[open_].rows()
     at, fired = requests.at[open_].tolist(), requests.fired[open_].tolist()
     named = [history.names[i] for i in open_.tolist()]
     pending = [
-        Asked(name, keys[i], row, planned, when)
-        for name, i, row, planned, when in zip(named, open_.tolist(), rows, at, fired, strict=True)
+        Asked(name, key, row, planned, when)
+        for name, key, row, planned, when in zip(named, keys, rows, at, fired, strict=True)
     ]
     ripe = history.ripe
-    return Before(keys, ripe[ripe < moment], pending)
+    return Before(fired_keys, ripe[ripe < moment], pending)
 
 
 def take_snapshot(declared: Declared, directory: Path) -> int:
@@ -121,8 +120,16 @@ def needed(
 
 def _open(frame: pl.DataFrame, keys: tuple[str, ...], past: Before) -> NDArray[np.bool_]:
     """The rows of requests that have not fired, or whose label is not due."""
-    closed = set(past.fired) - {asked.key for asked in past.open}
+    closed = set(past.fired.rows()) - {asked.key for asked in past.open}
     return np.array([key not in closed for key in frame.select(keys).rows()], dtype=np.bool_)
+
+
+def _key_schema(system: System[Any]) -> pl.Schema:
+    """The columns of a request's key, as a snapshot keeps them."""
+    asked = system.asked
+    kinds = {spec.name: POLARS.get(spec.type, pl.Int64()) for spec in asked.row.columns_}
+    ticks: dict[str, Any] = {TICK: pl.Int64()} if isinstance(system.requests, Ticks) else {}
+    return pl.Schema({name: kinds[name] for name in asked.keys} | ticks)
 
 
 def framed(system: System[Any], past: Before) -> dict[str, pl.DataFrame]:
@@ -131,11 +138,11 @@ def framed(system: System[Any], past: Before) -> dict[str, pl.DataFrame]:
     kinds = {spec.name: spec for spec in asked.row.columns_}
     schema = {name: POLARS.get(kinds[name].type, pl.Int64()) for name in kinds}
     ticks: dict[str, Any] = {TICK: pl.Int64} if isinstance(system.requests, Ticks) else {}
-    keys: dict[str, Any] = {name: schema[name] for name in asked.keys} | ticks
+    keys = _key_schema(system)
     rows = [(*one.row, one.at, one.fired, one.name) for one in past.open]
     whole: dict[str, Any] = schema | ticks | {_AT: pl.Int64, _WHEN: pl.Int64, "name_": pl.String}
     return {
-        _FIRED: pl.DataFrame(past.fired, schema=keys, orient="row"),
+        _FIRED: pl.DataFrame(past.fired.get_columns(), schema=list(keys)).cast(keys),
         _RIPE: pl.DataFrame({_RIPE: past.ripe}),
         _OPEN: pl.DataFrame(rows, schema=whole, orient="row"),
     }
@@ -151,4 +158,4 @@ def read_before(system: System[Any], frames: Mapping[str, pl.DataFrame]) -> Befo
         Asked(name, key, tuple(row), at, fired)
         for key, (*row, at, fired, name) in zip(keys, told.rows(), strict=True)
     ]
-    return Before(frames[_FIRED].rows(), frames[_RIPE][_RIPE].to_numpy(), pending)
+    return Before(frames[_FIRED], frames[_RIPE][_RIPE].to_numpy(), pending)

@@ -22,12 +22,15 @@ from datetime import date, datetime, time
 from functools import cache
 from pathlib import PurePath
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from asof.declare.rows import Row
 
 _INSTALLED = tuple(
     {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
+_ROWS = WeakKeyDictionary[type[Row], str]()
+"""Classes of rows as written: each stands in every expression about it, and holds no function."""
 _PARSING = threading.Lock()
 """Python 3.11 counts the depth of syntax trees once for all threads: only one may build one."""
 _LEFT_OUT = frozenset({"declared", "refuse_above", "min_rows", "fresh_within"})
@@ -90,7 +93,9 @@ class _Writer:
 
     def _class(self, value: type) -> str:
         if issubclass(value, Row):
-            return _row(value)
+            if value not in _ROWS:
+                _ROWS[value] = f"{value.__name__}({self.write(value.columns_)})"
+            return _ROWS[value]
         return f"{value.__module__}.{value.__qualname__}"
 
     def _object(self, value: object) -> str:
@@ -133,12 +138,6 @@ class _Writer:
         if isinstance(value, type) and not issubclass(value, Row):
             return f"{name}:{value.__module__}.{value.__qualname__}"
         return f"{name}:{self.write(value)}"
-
-
-@cache
-def _row(row: type[Any]) -> str:
-    """A class of rows, which stands in every expression about one; its columns hold no function."""
-    return f"{row.__name__}({canonical(row.columns_)})"
 
 
 def _says(name: str, value: object) -> bool:

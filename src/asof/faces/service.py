@@ -1,4 +1,4 @@
-"""`asof status`, `asof promote`, `asof rollback`: the model in service, and who says so.
+"""`asof status`, `asof promote`, `asof rollback`, `asof backup`: a system that is in service.
 
 Where a server runs on the stores it is asked over HTTP, else the stores are read and written.
 """
@@ -20,6 +20,17 @@ def status(system: str, *, as_json: bool) -> None:
     from asof.faces.standing import show_status
 
     show_status(system, as_json=as_json)
+
+
+@click.command()
+@SYSTEM
+@click.argument("folder")
+@JSON
+def backup(system: str, folder: str, *, as_json: bool) -> None:
+    """Copy all that the system keeps into FOLDER, whole, while its server goes on."""
+    from asof.faces.backup import run
+
+    run(system, folder, as_json=as_json)
 
 
 @click.command()

@@ -12,12 +12,13 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from asof.declare.kept import KEPT, LOAD, RECORDED
 from asof.declare.tables import Table
 from asof.errors import StoreError
 from asof.stores.ahead import look, recover
+from asof.stores.backup import copy_store, require_new
 from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.journal import Journal
@@ -56,6 +57,13 @@ def store_of(system: str, base: Path | str, given: Store | None) -> Generator[St
         return
     with Store(directory_of(system, base)) as own:
         yield own
+
+
+class Copied(NamedTuple):
+    """A copy of a store: the last offset of its journal, and its bytes."""
+
+    offset: int
+    size: int
 
 
 class Store:
@@ -162,6 +170,22 @@ class Store:
         with self._alone():
             # The last message stays, for the head is told by it.
             return self._sealing.prune(min(snapshot, self.journal.head() - 1))
+
+    def copy_to(self, target: Path) -> Copied:
+        """Copy all that the store keeps into a new folder, beside a server too.
+
+        A folder that stands in the store's place is the store as of that offset. Sealing waits
+        meanwhile; what is asked, answered and handed in does not.
+
+        Raises:
+            UsageError: the folder is not empty.
+            StoreError: it cannot be written; nothing is left behind.
+        """
+        require_new(target)
+        with self._alone():
+            size = copy_store(self._database, self.directory, target)
+        with Store(target) as copy:
+            return Copied(copy.journal.head(), size)
 
     @contextmanager
     def _alone(self, *, wait: float = 300.0) -> Generator[None]:

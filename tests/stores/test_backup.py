@@ -9,6 +9,7 @@ import pytest
 
 import asof
 from asof.errors import StoreError, UsageError
+from asof.stores import backup
 from asof.stores.encoded import encode
 from asof.stores.store import Store
 
@@ -58,6 +59,32 @@ def test_a_copy_made_under_writing_and_sealing_holds_all_up_to_its_offset(store,
                 assert send(journal, 9_999) == copied.offset + 1
             copy.seal()
             assert copy.rows(passages)["gate"].to_list()[-1] == 9_999
+
+
+def test_nothing_is_sealed_between_the_journal_and_the_tables(store, tmp_path, monkeypatch):
+    copy_database = backup._copy_database
+    sealing = threading.Thread(target=lambda: Store(store.directory).seal())
+
+    with store.live([passages], address="", started=0, elapsed=time.monotonic) as journal:
+        send(journal, 1)
+        journal.flush()
+
+        def copy_and_go_on(*arguments):
+            copy_database(*arguments)
+            send(journal, 2)  # the copy will not hold it, and its table must not either
+            journal.flush()
+            sealing.start()
+            sealing.join(0.5)
+
+        monkeypatch.setattr(backup, "_copy_database", copy_and_go_on)
+        copied = store.copy_to(tmp_path / "copy")
+        sealing.join()
+    with Store(tmp_path / "copy") as copy:
+        assert copy.rows(passages)["gate"].to_list() == [1]
+        with copy.live([passages], address="", started=0, elapsed=time.monotonic) as journal:
+            assert send(journal, 3) == copied.offset + 1
+        copy.seal()
+        assert copy.rows(passages)["gate"].to_list() == [1, 3]
 
 
 def test_a_copy_is_put_where_nothing_is_and_leaves_nothing_where_it_fails(store, shop, tmp_path):

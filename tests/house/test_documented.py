@@ -76,3 +76,11 @@ def test_every_command_and_option_is_documented(docs: str):
                 if not re.search(rf"(?<![\w-]){re.escape(long)}(?![\w-])", docs):
                     missing.append(f"{path} {long}")
     assert missing == []
+
+
+def test_rules_ask_for_figures_that_there_are(root: Path):
+    told = (root / "docs" / "http.md").read_text(encoding="utf-8")
+    rules = (root / "docs" / "operating.md").read_text(encoding="utf-8")
+    asked = {name.removesuffix("_bucket") for name in re.findall(r"\basof_\w+", rules)}
+    assert len(asked) > 10
+    assert asked <= set(re.findall(r"`(asof_\w+)`", told))

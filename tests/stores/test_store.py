@@ -219,7 +219,22 @@ def test_a_column_of_another_type_asks_to_ingest_again(store, shop):
     with pytest.raises(StoreError, match="columns changed: sensor") as caught:
         store.rows(asof.source(Reading))
     assert "a.csv" in caught.value.found
+    assert caught.value.mend.startswith("Declare it as before, and what is new as another column")
     assert "asof ingest SYSTEM reading" in caught.value.mend
+
+
+def test_a_column_added_that_must_not_be_null_asks_to_let_it_be(store, shop):
+    shop.take(store, "a", [1])
+
+    class Reading(asof.Row):
+        sensor: asof.Key[int]
+        value: asof.Col[float | None]
+        taken_at: asof.Time
+        unit: asof.Col[str]
+
+    with pytest.raises(StoreError, match="columns changed: unit") as caught:
+        store.rows(asof.source(Reading))
+    assert "(| None)" in caught.value.mend
 
 
 def test_until_is_fixed_once(store, shop):

@@ -411,10 +411,14 @@ def _as_laid_out(
     faults = [*wrong, *(name for name in absent if name in needed)]
     if faults:
         named = ", ".join(sorted({load.path or load.load[:12] for load in loads}))
+        words = "Declare it as before, and what is new as another column"
+        if not wrong:
+            words = "Let it be missing (| None), for rows of before have none"
         raise StoreError(
             f"Rows of {table.name} were stored before its columns changed: {', '.join(faults)}.",
-            found=f"loads under the earlier declaration: {named}",
-            mend=f"Ingest them again under the present one: asof ingest SYSTEM {table.name}",
+            found=f"stored under the earlier declaration: {named or 'what a server took'}",
+            mend=f"{words}; where all came in files, ingest these again: "
+            f"asof ingest SYSTEM {table.name}",
             where=table.declared,
         )
     filled = [pl.lit(None, layout.schema[name]).alias(name) for name in absent]

@@ -123,3 +123,36 @@ def test_a_file_that_is_edited_under_a_server_trains_nothing(begin, tmp_path):
     told = up.client.status()
     assert (told["model"], told["ready"]) == (first["model"], True)
     assert up.stop() == 0, up.said()
+
+
+def test_other_columns_lose_no_row_and_are_refused_in_words(begin, tmp_path):
+    write(tmp_path)
+    up = begin()
+    serving(up)
+    assert up.client.send("delivery", [delivery(1)]).status == 201
+    assert up.stop() == 0, up.said()
+
+    weight = "    weight: Col[float] = asof.col(ge=0)\n"
+    edit(tmp_path, weight, f"{weight}    colour: Col[str | None]\n")
+    up = begin()
+    serving(up)
+    assert up.client.status()["labels"]["mature"] == 300
+    answer = up.client.predict(parcel(2, colour="red"), query="?explain=features")
+    assert answer.status == 200, answer.body
+    assert answer.json()["answers"][0]["features"]["deliveries"] > 0
+    assert up.stop() == 0, up.said()
+
+    for before, after, words in (
+        ("took: Col[float]", "took: Col[int]", "Declare it as before"),
+        ("took: Col[float]", "took: Col[float]\n    place: Col[str]", "Let it be missing"),
+    ):
+        edit(tmp_path, before, after)
+        up = begin(wait=False)
+        assert up.process.wait(60) == 3
+        assert words in up.said()
+        assert "Traceback" not in up.said()
+        edit(tmp_path, after, before)
+    with Store(up.store) as store:
+        rows = {table.name: store.rows(table) for table in of(tmp_path).tables}
+        assert rows["delivery"].height == 301
+        assert rows["parcel"]["colour"].to_list() == [None] * 300 + ["red"]

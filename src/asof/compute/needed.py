@@ -23,7 +23,7 @@ class Needed:
     table: Table[Any]
     columns: set[str] = field(default_factory=set[str])
     told: set[str] = field(default_factory=set[str])
-    """Those that are more than compared with a join value."""
+    """Those that are more than compared."""
     start: int | None = None
     stop: int | None = None
 
@@ -33,7 +33,7 @@ class Read(NamedTuple):
 
     columns: frozenset[str]
     compared: frozenset[str]
-    """Whole numbers among them that are compared with join values, and nothing else."""
+    """Whole numbers among them that are only compared: with join values, or as tied content."""
 
 
 def needed(planned: Plan) -> dict[str, Needed]:
@@ -53,7 +53,6 @@ def needed(planned: Plan) -> dict[str, Needed]:
             ordered = isinstance(fact, Age) or fact.statistic.kind in _ORDERED
             if ordered and not table.keys:  # equal moments are told apart by content (LAW 3b)
                 need.columns |= _all(table)
-                need.told |= need.columns
     return found
 
 

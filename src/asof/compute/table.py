@@ -170,6 +170,6 @@ def rank(found: Versions, group: NDArray[np.int32]) -> NDArray[np.int64] | None:
 
 def _sortable(column: pl.Series) -> NDArray[Any]:
     """Numbers that sort as the values of a column do, null first."""
-    if column.dtype == pl.Int64 and not column.null_count():
+    if column.dtype.is_integer() and not column.null_count():
         return column.to_numpy()
     return column.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()

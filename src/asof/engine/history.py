@@ -45,7 +45,7 @@ def read_tables(
     """The versions of every table of a system as of a journal offset (default: now).
 
     Their frames hold the columns that the system reads, or all of them (`whole`). Whole numbers
-    that are only compared with join values may be Int32.
+    that are only compared may be Int32.
     """
     read: Mapping[str, Read] = {} if whole else needed_columns(system)
     return {t.name: _versions(t, store, offset, read.get(t.name)) for t in system.tables}

@@ -139,7 +139,7 @@ def by_batch(world: World, stored: Stored, asked: list[Question]) -> list[Any]:
 
 def by_online(world: World, stored: Stored, asked: list[Question]) -> list[Any]:
     """The same plan, answered by the kernel's online face."""
-    with patch("asof.compute.plan.ask", ask_online):
+    with patch("asof.compute.window.ask.ask", ask_online):
         return by_batch(world, stored, asked)
 
 

@@ -120,7 +120,7 @@ def test_what_is_asked_answered_and_decided(
     else:
         stored = kept(world, door, tmp_path, monkeypatch)
     if door == "online":
-        monkeypatch.setattr("asof.compute.plan.ask", ask_online)
+        monkeypatch.setattr("asof.compute.window.ask.ask", ask_online)
     for heading, judge in JUDGES.items():
         table = case.find(*heading)
         if table is not None:

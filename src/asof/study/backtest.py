@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,7 +43,7 @@ class Backtest:
     life: Replayed = field(repr=False)
     ingested: tuple[IngestReport, ...] = ()
 
-    @property
+    @cached_property
     def predictions(self) -> pl.DataFrame:
         """One row a request: when it was asked, the answer, the model, the label."""
         return predictions_frame(self.life)

@@ -161,14 +161,14 @@ def test_a_column_may_name_the_zone():
     stops = asof.source(Stop, zone=Stop.zone)
     frame = pl.DataFrame(
         {
-            "stop_id": [1, 2, 3],
-            "zone": ["America/New_York", "Europe/Berlin", "Mars/Olympus"],
-            "at": [datetime(2024, 1, 1)] * 3,
+            "stop_id": [1, 2, 3, 4],
+            "zone": ["America/New_York", "Europe/Berlin", "Mars/Olympus", "Mars/Olympus"],
+            "at": [*[datetime(2024, 1, 1)] * 3, None],
         }
     )
     checked = check(frame, stops)
     assert checked.good["at"].cast(pl.Datetime("us")).dt.hour().to_list() == [5, 23]
-    assert reasons(checked) == {2: ["at is a wall time in an unknown zone"]}
+    assert reasons(checked) == {2: ["at is a wall time in an unknown zone"], 3: ["at is null"]}
 
 
 class Order(asof.Row):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import thread_time
 
 import modes_world as world
 import numpy as np
 import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import asof
-from asof import hours
+from asof import days, hours
 from asof.errors import UsageError
 from asof.study.backtest import backtest
+from asof.study.serving.facts import ModeFact
 from asof.study.serving.serving import ServingStudy, serving
 from asof.units import DAY, HOUR
 
@@ -73,6 +77,25 @@ def test_the_declared_mode_has_the_figure_of_the_backtest(study: ServingStudy, f
 
 
 def test_coverage_and_waste_are_those_of_a_count_by_hand(study: ServingStudy, folder: Path):
+    mode = counted_by_hand(study, folder)
+    assert mode.total.n == study.facts.scored, "what no run could know is scored too"
+    for other in study.facts.modes:
+        if other.kind not in ("predictions", "hybrid"):
+            assert other.waste is None
+            assert other.why_no_waste
+
+
+def test_a_run_predicts_what_comes_at_its_moment_and_not_what_is_known_from_then_on(tmp_path: Path):
+    world.write(tmp_path)
+    asks = pl.read_parquet(tmp_path / "asks.parquet")
+    comes = pl.col("comes_at").dt.truncate("30m")
+    known = pl.when(pl.col("ask") % 6 == 0).then(comes.dt.truncate("1d")).otherwise("known_at")
+    asks.with_columns(comes_at=comes, known_at=known).write_parquet(tmp_path / "asks.parquet")
+    counted_by_hand(studied(tmp_path, features=""), tmp_path)
+
+
+def counted_by_hand(study: ServingStudy, folder: Path) -> ModeFact:
+    """Nightly predictions, whose coverage and waste are those of the rows."""
     asks = pl.read_parquet(folder / "asks.parquet")
     at, known = (asks[name].dt.timestamp("us").to_numpy() for name in ("comes_at", "known_at"))
     start, stop = (int(m.timestamp() * 1e6) for m in (world.system.start, world.system.until))
@@ -88,11 +111,7 @@ def test_coverage_and_waste_are_those_of_a_count_by_hand(study: ServingStudy, fo
     assert (mode.used, mode.made) == (covered, made)
     assert mode.covered == pytest.approx(covered / life.sum())
     assert mode.waste == pytest.approx(1 - covered / made)
-    assert mode.total.n == study.facts.scored, "what no run could know is scored too"
-    for other in study.facts.modes:
-        if other.kind not in ("predictions", "hybrid"):
-            assert other.waste is None
-            assert other.why_no_waste
+    return mode
 
 
 def test_a_hybrid_answers_online_what_no_run_knew(study: ServingStudy):
@@ -230,6 +249,78 @@ def test_a_mode_that_fails_stands_beside_those_that_do_not(folder: Path):
     assert nightly.total.value is None
     assert "NaN" in nightly.why
     assert "NaN" in found.html()
+
+
+def test_what_is_scored_has_an_answer_in_every_mode(folder: Path):
+    """The first fits of the night see the first day, of which no night knew: they fail."""
+    changed = world.system.but(model=LogisticRegression(), train=asof.sliding(days(10)))
+    facts = studied(folder, changed, features="nightly").facts
+    served = {mode.name: mode for mode in facts.modes}
+    night, ahead, both = (
+        served[f"{kind} nightly"] for kind in ("features", "predictions", "hybrid")
+    )
+    assert {mode.total.n for mode in (served["online"], night, ahead, both)} == {facts.scored}
+    assert night.coverage.unanswered == ahead.coverage.unanswered > 0
+    assert facts.scored <= facts.asked - night.coverage.unanswered
+    assert both.coverage.unanswered == 0
+    assert both.coverage.served == facts.asked
+
+
+def test_where_more_is_better_a_loss_is_what_is_lacking(folder: Path):
+    facts = studied(folder, world.system.but(metric="auc")).facts
+    for name in ("features 1h", "features nightly"):
+        mode = facts.mode(name)
+        assert mode.verdict == "worse"
+        assert mode.difference.value < 0
+        assert (mode.loss, mode.at_most) == (-mode.difference.value, -mode.difference.low)
+        assert not mode.worse_than_nothing
+
+
+class Thinker(LogisticRegression):
+    """Takes its time over every answer."""
+
+    def predict_proba(self, X):
+        begun = thread_time()
+        while thread_time() < begun + BURNT:
+            pass
+        return super().predict_proba(X)
+
+
+BURNT = 0.25
+
+
+def test_what_answers_take_is_among_what_a_mode_costs(folder: Path):
+    thinking = make_pipeline(SimpleImputer(), Thinker())
+    facts = studied(folder, world.system.but(model=thinking), features="", predictions="").facts
+    online = facts.mode("online")
+    assert online.cpu_seconds > online.fits * BURNT
+    assert online.cpu_per_thousand == pytest.approx(1000 * online.cpu_seconds / online.answers)
+
+
+class Room(asof.Row):
+    room: asof.Key[int]
+    size: asof.Col[float]
+
+
+def test_a_run_predicts_every_row_at_the_ticks_ahead_of_it(folder: Path):
+    pl.DataFrame({"room": [1, 2, 3], "size": [1.0, 2.0, 3.0]}).write_parquet(
+        folder / "rooms.parquet"
+    )
+    rooms = asof.reference(Room, "rooms.parquet")
+    level = world.levels.all(Room)
+    ticking = asof.System(
+        "rooms",
+        requests=asof.ticks(rooms, hours(6)),
+        features=asof.features(Room, size=Room.size),
+        label=asof.outcome(level.next(hours(1)).mean(world.Level.level), wait=hours(1)),
+        model=LinearRegression(),
+        start=world.system.start,
+        until=world.system.until,
+    )
+    mode = studied(folder, ticking, features="", predictions="nightly").facts.mode(
+        "predictions nightly"
+    )
+    assert mode.made == mode.used == mode.coverage.asked == 3 * 4 * 30
 
 
 def test_what_is_saved(study: ServingStudy, tmp_path: Path):

@@ -87,7 +87,7 @@ def facts(
     stalest = _stalest(found)
     worth = stalest.loss if stalest is not None and stalest.verdict == "worse" else None
     found = [_kept(mode, stalest, worth) for mode in found]
-    beaten = [] if trouble else front(_options(found))
+    beaten = [] if trouble else front(options(found))
     found = [replace(mode, on_front=mode.name in beaten) for mode in found]
     judged = bool(len(online.predictions)) and not trouble
     beside = scored.beside(online.predictions, constant) if judged else Figure.missing(trouble)
@@ -265,7 +265,7 @@ def _kept(mode: ModeFact, stalest: ModeFact | None, worth: float | None) -> Mode
     return replace(mode, kept=kept) if mode.name != stalest.name and 0 <= kept <= 1 else mode
 
 
-def _options(found: Sequence[ModeFact]) -> list[Option]:
+def options(found: Sequence[ModeFact]) -> list[Option]:
     """The modes that may be taken: with a figure, no mistake, better than no model."""
     return [
         Option(
@@ -303,9 +303,9 @@ def _advice(
     trouble: str,
     budget: tuple[float | None, float | None],
 ) -> AdviceFact:
-    options, (max_loss, max_cost) = _options(found), budget
+    eligible, (max_loss, max_cost) = options(found), budget
     choice = choose(
-        options, worth=worth, model_worth=model_worth, max_loss=max_loss, max_cost=max_cost
+        eligible, worth=worth, model_worth=model_worth, max_loss=max_loss, max_cost=max_cost
     )
     why = trouble
     if not why and choice.name is None:
@@ -318,6 +318,6 @@ def _advice(
         max_loss=max_loss,
         max_cost=max_cost,
         keep=KEEP,
-        turns=() if trouble else tuple((turn.limit, turn.name) for turn in turns(options)),
+        turns=() if trouble else tuple((turn.limit, turn.name) for turn in turns(eligible)),
         why=why,
     )

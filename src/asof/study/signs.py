@@ -251,7 +251,7 @@ def _later(looked: Looked) -> Iterator[Finding]:
         outcome = source.name == looked.label.name != looked.asked.name
         for spec in source.row.columns_:
             recording = any(word in spec.name.lower() for word in RECORDING)
-            if spec.kind != "moment" or spec.name == source.available:
+            if spec.kind != "moment":
                 continue
             if not (outcome or recording):
                 continue  # a plan: told ahead

@@ -23,7 +23,12 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means."""
+    """What a command's exit status means.
+
+    0 done; 1 done, and the answer is no (a check failed, a limit was passed); 2 usage or
+    declaration; 3 data or store refused, nothing written; 4 a fault of Asof itself, its traceback
+    in a named file; 130 interrupted.
+    """
 
     DONE = 0
     ANSWER_IS_NO = 1
@@ -35,6 +40,9 @@ class ExitCode(IntEnum):
 
 class AsofError(Exception):
     """Base of all errors that Asof raises on purpose.
+
+    `what` is wrong in the user's words, `found` what was there, `mend` what to do instead, `where`
+    the place in the user's file ("" where there is none to say); `exit_code` is a command's status.
 
     >>> print(AsofError("No table 'flight'.", found="tables: landing", mend="Ingest it first."))
     No table 'flight'.

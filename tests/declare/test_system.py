@@ -211,6 +211,7 @@ def test_two_tables_of_one_name_have_one_set_of_rules():
         (lambda: asof.happens(orders, within=days(1), wait=days(1)),
          "happens() takes the rows", "source.same("),
         (lambda: asof.rate("customer"), "rate() needs columns", "Write rate("),
+        (lambda: asof.rate(Order.customer, strength=0), "a number of rows above 0", "strength=20"),
         (lambda: asof.ticks(Order, every=days(1)), "ticks() takes a table", "reference("),
         (lambda: asof.source(Order, nulls="NA"), "nulls= is not a tuple", "nulls=('NA',)"),
         (lambda: asof.source(Order, prepare="tidy"), "prepare= is not a function", "def tidy("),

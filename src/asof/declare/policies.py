@@ -83,7 +83,14 @@ def batch_predictions(
     """Answer with the prediction of the last run, made for the requests that come within `ahead`.
 
     A request that no run could know gets `otherwise` (the training rate or mean unless stated),
-    is scored, and is counted in the coverage.
+    is scored, and is counted in the coverage. `takes` and `trained` are as for `batch_features`.
+
+    >>> from asof import batch_predictions, days
+    >>> batch_predictions(days(1), ahead=days(2)).ahead
+    days(2)
+
+    Raises:
+        DeclarationError: `ahead` is no length, or the moments of the runs are not known beforehand.
     """
     if not isinstance(ahead, Duration) or ahead.microseconds <= 0:
         raise DeclarationError(
@@ -124,7 +131,12 @@ class TrainWindow:
 
 
 def expanding() -> TrainWindow:
-    """Train on every mature request so far."""
+    """Train on every mature request so far.
+
+    >>> from asof import expanding
+    >>> expanding().length is None
+    True
+    """
     return TrainWindow()
 
 
@@ -164,12 +176,29 @@ Baseline = Rate | Persistence
 def rate(*columns: Column[Any, Any], strength: float = 20.0) -> Rate:
     """The training rate of each combination of the requested row's columns, drawn to the prior.
 
-    `strength` is how many rows the prior counts for. Every report carries the prior itself.
+    `strength`, above 0, is how many rows the prior counts for. Every report carries the prior
+    itself.
+
+    >>> import asof
+    >>> class Flight(asof.Row):
+    ...     flight_id: asof.Key[int]
+    ...     carrier: asof.Col[str]
+    ...     departs_at: asof.Time
+    >>> asof.rate(Flight.carrier).strength
+    20.0
+
+    Raises:
+        DeclarationError: there is no column, or the strength is not above 0.
     """
-    if not columns or strength < 0 or not all(isinstance(one, Column) for one in columns):
+    if not columns or not all(isinstance(one, Column) for one in columns):
         raise DeclarationError(
             "rate() needs columns of the requested row.", found=repr(columns), where=place(),
             mend="Write rate(Flight.carrier, Flight.origin).",
+        )  # fmt: skip
+    if not strength > 0:
+        raise DeclarationError(
+            "rate(strength=...) is a number of rows above 0.", found=repr(strength), where=place(),
+            mend="Write strength=20, or leave it out.",
         )  # fmt: skip
     return Rate(columns, strength)
 

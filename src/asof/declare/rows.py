@@ -52,7 +52,19 @@ class ColumnSpec:
 
 
 class Col(Generic[T]):
-    """A column: `carrier: Col[str]`, `wind: Col[float | None]` where it may be null."""
+    """A column: `carrier: Col[str]`, `wind: Col[float | None]` where it may be null.
+
+    It holds str, int, float, bool or datetime. Named on the class, `Weather.wind`, it is an
+    expression: compare it, calculate with it, look at it in windows. `asof.col` says what it
+    promises.
+
+    >>> import asof
+    >>> class Weather(asof.Row):
+    ...     wind: asof.Col[float | None]
+    ...     stamped: asof.Time
+    >>> Weather.wind > 20
+    (Weather.wind > 20)
+    """
 
     def __init__(self, name: str = "", value_type: type = object) -> None:
         self.name = name
@@ -67,11 +79,17 @@ class Col(Generic[T]):
 
 
 class Key(Col[T]):
-    """A column that identifies the row: a later row with the same key corrects it."""
+    """A column that identifies the row: a later row with the same key corrects it.
+
+    Several `Key` columns identify it together. A source without one has no corrections.
+    """
 
 
 class Moment:
-    """A further moment in a row, such as a planned arrival."""
+    """A further moment in a row, such as a planned arrival; `col(null=True)` lets it be missing.
+
+    `Row.moment - hours(2)` is a moment too, and `.local(zone)` tells its hour and weekday.
+    """
 
     def __init__(self, name: str = "") -> None:
         self.name = name

@@ -93,7 +93,12 @@ def every(what: Duration | Schedule) -> Schedule:
 
 
 def never() -> Schedule:
-    """Not again: the first model serves for the whole life."""
+    """Not again: the first model serves for the whole life.
+
+    >>> from asof import days, every, never
+    >>> every(days(7)) == never()
+    False
+    """
     return Never()
 
 
@@ -114,12 +119,27 @@ def after(labels: int) -> Schedule:
 
 
 def daily(at: time, *, zone: str) -> Wall:
-    """Every day at a wall time of a zone."""
+    """Every day at a wall time of a zone.
+
+    Where the clocks skip that time it is the first instant after the gap; where they show it twice,
+    the first. Raises `DeclarationError` for an unknown zone or a time with parts of a second.
+
+    >>> from datetime import time
+    >>> from asof import daily
+    >>> daily(time(3), zone="America/New_York").zone
+    'America/New_York'
+    """
     return _wall("daily", None, at, zone)
 
 
 def weekly(day: int, at: time, *, zone: str) -> Wall:
-    """One day a week at a wall time of a zone; Monday is 0, Sunday 6."""
+    """One day a week at a wall time of a zone (see `daily`); Monday is 0, Sunday 6.
+
+    >>> from datetime import time
+    >>> from asof import weekly
+    >>> weekly(0, time(6), zone="Europe/Berlin").day
+    0
+    """
     if day not in range(7):
         raise DeclarationError(
             f"weekly({day!r}, ...) is no weekday.",
@@ -130,7 +150,13 @@ def weekly(day: int, at: time, *, zone: str) -> Wall:
 
 
 def monthly(day: int, at: time, *, zone: str) -> Wall:
-    """One day a month, 1 to 28, at a wall time of a zone."""
+    """One day a month, 1 to 28, at a wall time of a zone (see `daily`).
+
+    >>> from datetime import time
+    >>> from asof import monthly
+    >>> monthly(1, time(0), zone="UTC").kind
+    'monthly'
+    """
     if day not in range(1, 29):
         raise DeclarationError(
             f"monthly({day!r}, ...) is not a day that every month has.",

@@ -138,7 +138,12 @@ def source(
     returns rows with the declared columns. `withdrawn` names the flag that takes a row back.
     `rules` are relations between columns: a row for which one is false goes to quarantine; one
     that is null, for a value is not known, breaks nothing. A load of which more than the share
-    `refuse_above` fails its contract is refused as a whole.
+    `refuse_above` fails its contract, or that has fewer than `min_rows` rows, is refused as a
+    whole. `nulls` are words that stand for null in a text file.
+
+    A file that `grows` at its end may come again, and only the new rows count. With `snapshots` a
+    file, or the rows of one value of the column named, is all that there is: it takes back the keys
+    that it lacks. `fresh_within` is how old the newest row may be before the source counts as late.
 
     >>> import asof
     >>> class Payment(asof.Row):
@@ -146,6 +151,9 @@ def source(
     ...     paid_at: asof.Time
     >>> asof.source(Payment, "payments.csv", lag=asof.minutes(5)).name
     'payment'
+
+    Raises:
+        DeclarationError: the rows have no event time, or an argument cannot mean anything.
     """
     _check_row(row, "source")
     if time_of(row) is None:
@@ -187,7 +195,18 @@ def reference(
 ) -> Reference[S]:
     """A table without times, with a key; its first load counts as always known.
 
-    `rules` are relations between columns, as those of a source.
+    A later version of a key is known from its load on. `path`, `prepare`, `nulls`, `refuse_above`
+    and `rules` are those of a source.
+
+    >>> import asof
+    >>> class Plane(asof.Row):
+    ...     tailnum: asof.Key[str]
+    ...     seats: asof.Col[int | None]
+    >>> asof.reference(Plane, "planes.csv").keys
+    ('tailnum',)
+
+    Raises:
+        DeclarationError: the rows have an event time, or no key.
     """
     _check_row(row, "reference")
     if time_of(row) is not None or not keys_of(row):
@@ -208,6 +227,16 @@ def ticks(table: Table[S], every: Duration | Wall) -> Ticks[S]:
     """Ask about every row of `table` at each moment: all customers, each Monday.
 
     The moments of a duration are counted from 1970-01-01 UTC.
+
+    >>> import asof
+    >>> class Customer(asof.Row):
+    ...     customer: asof.Key[str]
+    >>> customers = asof.reference(Customer, "customers.csv")
+    >>> asof.ticks(customers, every=asof.days(7)).table.name
+    'customer'
+
+    Raises:
+        DeclarationError: `table` is no table, or its rows have no key.
     """
     if not isinstance(table, Table):
         raise DeclarationError(

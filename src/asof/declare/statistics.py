@@ -33,37 +33,68 @@ class Statistic(Generic[S, V_co]):
 
 
 def count(of: Expression[S, Any] | None = None) -> Statistic[Any, float]:
-    """How many rows; with an expression, how many of its values are known."""
+    """How many rows; with an expression, how many of its values are known. 0 in an empty window.
+
+    >>> from asof import count
+    >>> count()
+    count()
+    """
     return Statistic("count") if of is None else Statistic("known", of)
 
 
 def sum(of: Number[S]) -> Statistic[S, float | None]:
-    """The sum of the known values: 0 in an empty window, missing where all are null."""
+    """The sum of the known values: 0 in an empty window, missing where all are null.
+
+    Values are rounded once to multiples of their column's quantum (2^-64 unless `col(quantum=)`
+    says otherwise), added exactly and rounded once more: the order of rows decides nothing.
+
+    Raises:
+        DeclarationError: `of` is not of numbers.
+    """
     return Statistic("sum", _number(of, "sum"))
 
 
 def mean(of: Number[S]) -> Statistic[S, float | None]:
-    """The mean of the known values."""
+    """The mean of the known values, in their unit; missing where none is known.
+
+    It is the exact sum divided by their number. Raises `DeclarationError` if `of` is no number.
+    """
     return Statistic("mean", _number(of, "mean"))
 
 
 def std(of: Number[S]) -> Statistic[S, float | None]:
-    """The standard deviation of the known values (n - 1); missing for fewer than two."""
+    """The standard deviation of the known values, in their unit; missing for fewer than two.
+
+    The squares are divided by n - 1. Raises `DeclarationError` if `of` is no number.
+    """
     return Statistic("std", _number(of, "std"))
 
 
 def min(of: Number[S]) -> Statistic[S, float | None]:
-    """The smallest known value."""
+    """The smallest known value; missing where none is known."""
     return Statistic("min", _number(of, "min"))
 
 
 def max(of: Number[S]) -> Statistic[S, float | None]:
-    """The largest known value."""
+    """The largest known value; missing where none is known."""
     return Statistic("max", _number(of, "max"))
 
 
 def share(of: Expression[S, bool | None]) -> Statistic[S, float | None]:
-    """The share of rows for which a condition holds, among those for which it is known."""
+    """The share of rows, 0 to 1, for which a condition holds, among those for which it is known.
+
+    Missing where it is known for none.
+
+    >>> import asof
+    >>> class Landing(asof.Row):
+    ...     delay: asof.Col[float | None]
+    ...     landed_at: asof.Time
+    >>> asof.share(Landing.delay > 15)
+    share((Landing.delay > 15))
+
+    Raises:
+        DeclarationError: `of` is no condition.
+    """
     if of.value_type is not bool:
         raise DeclarationError(
             f"share() is of a condition, and {of!r} is none.",
@@ -74,7 +105,7 @@ def share(of: Expression[S, bool | None]) -> Statistic[S, float | None]:
 
 
 def distinct(of: Expression[S, Any]) -> Statistic[S, float]:
-    """How many different known values."""
+    """How many different known values, exactly; 0 in an empty window. Of columns of any type."""
     return Statistic("distinct", of)
 
 

@@ -64,12 +64,22 @@ class Changes(TypedDict, total=False):
 class System(Generic[Q]):
     """A machine-learning system: what is asked, from what, by which model, under which policies.
 
-    `requests` are the rows of a source, each asked about at the moment `at`, or `ticks`. `metric`
-    is log loss for yes and no and mean absolute error for quantities unless named. `retraining`
-    counts from the start of the life; `training_takes` is from its trigger to the model's first
-    answer. `looks` is the grid on which decisions that are not scheduled are taken. The life
-    begins at `start` (else at the first day with enough mature labels), and the history is
-    complete up to `until` (else up to what was known at the first load of the label's source).
+    `requests` are the rows of a source, each asked about at the moment `at`, or `ticks`. `features`
+    are what is known of each, `label` what is predicted, `model` an estimator with scikit-learn's
+    fit and predict or predict_proba. `metric` is log loss for yes and no and mean absolute error
+    for quantities unless named.
+
+    `train` says from which mature requests a model learns (`expanding`, `sliding`); `retraining`
+    when, counted from the start of the life; `training_takes` is from its trigger to the model's
+    first answer. `serving` says as of when requests are answered (`online`, `batch_features`,
+    `batch_predictions`). `baselines` are yardsticks beside the prior (`rate`, `persistence`).
+    `looks` is the grid on which decisions that are not scheduled are taken, `final_share` the
+    mature share from which a slot of time is final. The life begins at `start` (else at the first
+    day with enough mature labels), and the history is complete up to `until` (else up to what was
+    known at the first load of the label's source).
+
+    Raises:
+        DeclarationError: the parts do not fit together; the first thing that is wrong is said.
     """
 
     name: str

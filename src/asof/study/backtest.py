@@ -114,7 +114,8 @@ def backtest(
 
     `base` is the folder in which the declared paths begin; tables and models are kept below it in
     `.asof/`. `draws` resamples make an interval. `workers` fits run side by side (default: one a
-    core). Files that are not loaded yet are loaded first.
+    core). Files that are not loaded yet are loaded first. `question` is printed with the answer;
+    `progress` is told how far it has come.
 
     Raises:
         DataRefused: a file was refused as a whole, or there is nothing to replay.

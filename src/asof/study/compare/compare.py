@@ -111,7 +111,9 @@ def compare(
     are replayed and stand in the same table. A finished model is promoted `approval` later. With
     two `seeds` what was best in hindsight is judged on fits with another seed. `quick` looks at the
     first third of the days of the life. `announce` is told what will be computed before it is,
-    `progress` how far it has come. Fits and predictions are kept by content in the store.
+    `progress` how far it has come. Fits and predictions are kept by content in the store (default:
+    the system's own, below `base`). `question` is printed with the answer, `draws` resamples make
+    an interval, `workers` fits run side by side (default: one a core).
 
     Raises:
         DataRefused: a file was refused as a whole, or there is nothing to replay.

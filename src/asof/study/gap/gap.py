@@ -89,7 +89,7 @@ def gap(
     `seeds` times fits and folds are drawn anew, to see by how much that alone moves a step.
     `quick` looks at two periods of the life with three folds, and says so. What was computed
     before, by this or another study, is kept and used again. `progress` is told how far it has
-    come.
+    come. The other arguments are those of `backtest`.
 
     Raises:
         DataRefused: a file was refused as a whole, or there is nothing to replay.

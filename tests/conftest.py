@@ -7,6 +7,7 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+sys.path.insert(0, str(ROOT / "tests"))  # the oracle and the small worlds, for all that need them
 
 # Shared and slow machines: examples are counted, not timed.
 settings.register_profile("asof", deadline=None, print_blob=True)

@@ -64,8 +64,6 @@ def test_identical_predictions_differ_by_exactly_nothing(name):
     y, p, _, day = life(2)
     found = paired(metric(name), y, p, p.copy(), day)
     assert (found.value, found.low, found.high, found.why) == (0.0, 0.0, 0.0, "")
-    for slot in by_slot(metric(name), y, p, day, (day - 15_000) // 10, 4, minus=p):
-        assert (slot.value, slot.low, slot.high) == (0.0, 0.0, 0.0)
 
 
 def test_pairing_shows_what_two_intervals_hide():
@@ -172,21 +170,20 @@ def test_a_figure_without_spread_claims_no_certainty():
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_slot_is_an_estimate_of_its_rows_alone(name):
-    y, p, q, day = life(11, days=60)
+    y, p, _, day = life(11, days=60)
     slot = (day - 15_000) // 7
     slot[::9] = -1
-    found = by_slot(metric(name), y, p, day, slot, 9, minus=q)
+    found = by_slot(metric(name), y, p, day, slot, 9)
     assert len(found) == 9
     for i, each in enumerate(found):
         rows = slot == i
         assert each.n == rows.sum()
-        this = metric(name)
-        assert each.value == this.value(y[rows], p[rows]) - this.value(y[rows], q[rows])
+        assert each.value == metric(name).value(y[rows], p[rows])
     assert found[8].why == "4 days: an interval needs at least 6"
     assert all(each.low < each.value < each.high for each in found[:8])
     # The rows of other slots have no say.
     only = slot == 3
-    (alone,) = by_slot(metric(name), y[only], p[only], day[only], slot[only] * 0, 1, minus=q[only])
+    (alone,) = by_slot(metric(name), y[only], p[only], day[only], slot[only] * 0, 1)
     assert alone == found[3]
 
 

@@ -3,57 +3,26 @@
 from __future__ import annotations
 
 import pytest
+from meals import Fixed, Order, Visit, orders, system, theirs
 
 import asof
 from asof.compute.needed import needed_columns
 from asof.declare.features import Features
 
 
-class Visit(asof.Row):
-    visit: asof.Key[int]
-    guest: asof.Col[str]
-    at: asof.Time
-
-
-class Order(asof.Row):
-    guest: asof.Col[str]
-    dish: asof.Col[str]
-    price: asof.Col[float]
-    tip: asof.Col[float]
-    table: asof.Col[int]
-    ordered: asof.Time
-
-
 class Guest(asof.Row):
-    guest: asof.Key[str]
+    guest: asof.Key[int]
     town: asof.Col[str]
     since: asof.Col[int]
 
 
-class Fixed:
-    def fit(self, X: object, y: object) -> Fixed:
-        return self
-
-    def predict(self, X: object) -> object:
-        raise NotImplementedError
-
-
-visits, orders = asof.source(Visit), asof.source(Order)
 guests = asof.reference(Guest)
-theirs = orders.same(Visit.guest)
 EVERYTHING = {"guest", "dish", "price", "tip", "table", "ordered"}
 
 
-def read(features: Features[Visit], **more: object) -> dict[str, set[str]]:
-    system = asof.System(
-        "meals",
-        visits,
-        Visit.at,
-        features=features,
-        label=asof.outcome(theirs.next(asof.hours(2)).sum(Order.price), wait=asof.hours(1)),
-        model=Fixed(),
-    ).but(**more)  # type: ignore[arg-type]
-    return {name: set(found.columns) for name, found in needed_columns(system).items()}
+def read(features: Features[Visit], **changes: object) -> dict[str, set[str]]:
+    found = needed_columns(system(features, **changes))
+    return {name: set(of.columns) for name, of in found.items()}
 
 
 def test_of_rows_without_a_key_only_what_is_named():
@@ -106,7 +75,7 @@ def test_numbers_that_are_only_compared_are_told_from_those_that_are_computed_wi
     of_guest = courses.same(Call.guest).last(asof.days(1))
 
     def compared(features: Features[Call]) -> frozenset[str]:
-        system = asof.System(
+        seats = asof.System(
             "seats",
             calls,
             Call.at,
@@ -116,7 +85,7 @@ def test_numbers_that_are_only_compared_are_told_from_those_that_are_computed_wi
             ),
             model=Fixed(),
         )
-        found = needed_columns(system)
+        found = needed_columns(seats)
         assert not found["call"].compared  # the asked rows are whole
         return found["course"].compared
 

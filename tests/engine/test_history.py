@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from meals import Order, Visit, orders, system, theirs, visits
 
 import asof
 from asof.engine.clock import now
@@ -14,52 +15,12 @@ from asof.engine.history import history_of, read_tables
 from asof.engine.ingest import ingest
 from asof.stores.store import Store
 
-
-class Visit(asof.Row):
-    visit: asof.Key[int]
-    guest: asof.Col[int]
-    at: asof.Time
-
-
-class Order(asof.Row):
-    guest: asof.Col[int]
-    dish: asof.Col[str]
-    price: asof.Col[float | None]
-    tip: asof.Col[float]
-    ordered: asof.Time
-
-
-class Fixed:
-    def fit(self, X: object, y: object) -> Fixed:
-        return self
-
-    def predict(self, X: object) -> object:
-        raise NotImplementedError
-
-
-visits = asof.source(Visit, "visits.parquet", zone="UTC")
-orders = asof.source(Order, "orders.parquet", zone="UTC")
-THEIRS = orders.same(Visit.guest)
-DAY = THEIRS.last(asof.days(1))
+DAY = theirs.last(asof.days(1))
+SOUPS = orders.where(Order.dish.equals("soup")).same(Visit.guest).last(asof.days(2))
 FEW = asof.features(
-    Visit,
-    n=DAY.count(),
-    spent=DAY.sum(Order.price),
-    soups=orders.where(Order.dish.equals("soup")).same(Visit.guest).last(asof.days(2)).count(),
-    guest=Visit.guest,
+    Visit, n=DAY.count(), spent=DAY.sum(Order.price), soups=SOUPS.count(), guest=Visit.guest
 )
 LATEST = asof.features(Visit, n=DAY.count(), last=DAY.latest(Order.price))
-
-
-def system(features: asof.Features[Visit]) -> asof.System[Visit]:
-    return asof.System(
-        "meals",
-        visits,
-        Visit.at,
-        features=features,
-        label=asof.outcome(THEIRS.next(asof.hours(2)).sum(Order.price), wait=asof.hours(1)),
-        model=Fixed(),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
             "dish": random.choice(["soup", "pie"], 3000),
             "price": [None if p < 1 else p for p in random.integers(0, 20, 3000).astype(float)],
             "tip": random.random(3000),
+            "table": random.integers(0, 9, 3000),
             "ordered": moments(3000),
         }
     ).write_parquet(place / "orders.parquet")
@@ -101,9 +63,9 @@ def test_what_is_not_read_changes_nothing(store: Store, features: asof.Features[
 
 
 def test_only_what_is_looked_at_is_read(store: Store):
-    names = ["guest", "dish", "price", "tip", "ordered"]
+    names = ["guest", "dish", "price", "tip", "table", "ordered"]
     tables = {each: read_tables(system(each), store)["order"] for each in (FEW, LATEST)}
-    assert tables[FEW].frame.columns == [name for name in names if name != "tip"]
+    assert tables[FEW].frame.columns == [name for name in names if name not in {"tip", "table"}]
     assert tables[LATEST].frame.columns == names
     assert read_tables(system(FEW), store, whole=True)["order"].frame.columns == names
     # What is known as it happens has one array for both.

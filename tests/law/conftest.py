@@ -1,4 +1,4 @@
-"""The oracle stands in tests/, the parts of this harness beside it."""
+"""The parts of this harness stand beside it."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(HERE))

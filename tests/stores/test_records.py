@@ -13,10 +13,9 @@ def test_settings_are_fixed_once_and_moved_by_hand(store):
     assert store.records.setting("until") == 7
 
 
-def test_runs_are_numbered_and_described(store):
-    first = store.records.begin_run("backtest", "f1", stamp=3)
+def test_runs_are_numbered_and_keep_their_facts(store):
+    first = store.records.begin_run("backtest", "f1", stamp=3, facts={"log_loss": 0.5})
     second = store.records.begin_run("life", "f2", stamp=4, facts={"a": 1})
-    store.records.describe_run(first, {"log_loss": 0.5})
     assert [run.run for run in store.records.runs()] == [first, second]
     assert store.records.runs(kind="backtest")[0].facts == {"log_loss": 0.5}
 

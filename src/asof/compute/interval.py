@@ -133,11 +133,10 @@ def by_slot(
     slot: Ints,
     slots: int,
     *,
-    minus: Floats | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[Estimate]:
-    """One estimate a slot: of the metric, or with `minus` of metric(p) - metric(minus).
+    """One estimate of the metric a slot.
 
     `slot` int[n] is 0 to slots - 1, or -1 for rows in none. A week holds 7 days, and from 7 days
     nobody can tell how alike neighbours are, so within a slot single days are resampled: the
@@ -156,13 +155,11 @@ def by_slot(
     scheme = _Scheme(draws, seed, single_days=True)
     order = np.argsort(slot, kind="stable")
     ends = np.searchsorted(slot[order], np.arange(slots + 1))
-    predictions = (p,) if minus is None else (p, minus)
 
     def of_slots() -> Iterator[Estimate]:
         for start, end in pairwise(ends):
             rows = order[start:end]
-            sides = tuple(side[rows] for side in predictions)
-            yield _estimate(metric, y[rows], sides, day[rows], scheme)
+            yield _estimate(metric, y[rows], (p[rows],), day[rows], scheme)
 
     return list(of_slots())
 

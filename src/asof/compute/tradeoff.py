@@ -107,7 +107,7 @@ def choose(
     return Choice(_easiest([o for o in options if o.at_most <= limit]), "shown", limit)
 
 
-def turns(options: Sequence[Option], *, max_cost: float | None = None) -> list[Turn]:
+def turns(options: Sequence[Option]) -> list[Turn]:
     """How the choice changes as the loss that is allowed grows, from the least loss on.
 
     >>> two = [Option("online", 0, 0, 1, 9), Option("hourly", .01, .02, 1, 8)]
@@ -116,7 +116,7 @@ def turns(options: Sequence[Option], *, max_cost: float | None = None) -> list[T
     """
     found: list[Turn] = []
     for limit in sorted({each.at_most for each in options if math.isfinite(each.at_most)}):
-        name = choose(options, max_loss=limit, max_cost=max_cost).name
+        name = choose(options, max_loss=limit).name
         if name is not None and (not found or found[-1].name != name):
             found.append(Turn(limit, name))
     return found

@@ -33,7 +33,7 @@ _ROWS = WeakKeyDictionary[type[Row], str]()
 """Classes of rows as written: each stands in every expression about it, and holds no function."""
 _PARSING = threading.Lock()
 """Python 3.11 counts the depth of syntax trees once for all threads: only one may build one."""
-_LEFT_OUT = frozenset({"declared", "refuse_above", "min_rows", "fresh_within"})
+_LEFT_OUT = frozenset({"declared", "refuse_above", "min_rows"})
 _LEFT_OUT_WHERE_EMPTY = frozenset({"rules"})
 """What was not there once: a declaration without it stays what it was, and so do its loads."""
 

@@ -42,7 +42,6 @@ class Source(Table[S]):
     grows: bool = False
     snapshots: bool = False
     snapshot_column: str | None = None
-    fresh_within: Duration | None = None
     condition: Expression[S, Any] | None = None
     rules: tuple[Expression[S, bool | None], ...] = ()
 
@@ -127,7 +126,6 @@ def source(
     snapshots: bool | Expression[S, Any] = False,
     refuse_above: float = 0.1,
     min_rows: int = 1,
-    fresh_within: Duration | None = None,
     rules: Sequence[Expression[S, bool | None]] = (),
 ) -> Source[S]:
     """Events of one class, from a file or directory (Parquet or CSV) or handed in later.
@@ -143,7 +141,7 @@ def source(
 
     A file that `grows` at its end may come again, and only the new rows count. With `snapshots` a
     file, or the rows of one value of the column named, is all that there is: it takes back the keys
-    that it lacks. `fresh_within` is how old the newest row may be before the source counts as late.
+    that it lacks.
 
     >>> import asof
     >>> class Payment(asof.Row):
@@ -179,7 +177,7 @@ def source(
         zone_column=zone.name if isinstance(zone, Column) else None,
         withdrawn=_flag(row, withdrawn), grows=grows, snapshots=snapshots is not False,
         snapshot_column=_snapshot_column(row, snapshots),
-        fresh_within=fresh_within, rules=_rules(row, rules),
+        rules=_rules(row, rules),
     )  # fmt: skip
 
 

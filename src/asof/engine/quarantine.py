@@ -37,14 +37,9 @@ class Quarantined:
     released: bool
 
 
-def in_quarantine(
-    store: Store, source: str | None = None, *, released: bool | None = False
-) -> list[Quarantined]:
-    """Rows set apart by the loads in force, of one source or of all; by default those still there.
-
-    `released=True` gives those that were released, None both.
-    """
-    return [_told(load, row) for load, row in store.loads.quarantine(source, released=released)]
+def in_quarantine(store: Store, source: str | None = None) -> list[Quarantined]:
+    """Rows set apart by the loads in force that were not released, of one source or of all."""
+    return [_told(load, row) for load, row in store.loads.quarantine(source)]
 
 
 def show(store: Store, name: str) -> Quarantined:

@@ -43,11 +43,6 @@ class Journal:
         with self._database.write("write to the journal") as connection:
             return append(connection, kind, payload, stamp=stamp)
 
-    def append_all(self, messages: Sequence[tuple[str, Mapping[str, Any], int]]) -> list[int]:
-        """Write several (kind, payload, stamp) in one durable step, all or none."""
-        with self._database.write("write to the journal") as connection:
-            return [append(connection, kind, payload, stamp=at) for kind, payload, at in messages]
-
     def read(
         self, *, after: int = 0, upto: int | None = None, kinds: Sequence[str] = ()
     ) -> list[Message]:

@@ -75,12 +75,6 @@ class Records:
         assert key is not None  # noqa: S101  an insert of one row always has a key
         return int(key[0])
 
-    def describe_run(self, run: int, facts: Mapping[str, Any]) -> None:
-        """Replace the facts of a run, for instance by its results."""
-        query = RUNS.update().where(RUNS.c.run == run).values(facts=dict(facts))
-        with self._database.write("keep the run") as connection:
-            connection.execute(query)
-
     def runs(self, *, kind: str | None = None) -> list[Run]:
         """All runs, or those of one kind, in the order in which they began."""
         query = sa.select(RUNS).order_by(RUNS.c.run)

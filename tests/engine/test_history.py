@@ -70,3 +70,10 @@ def test_only_what_is_looked_at_is_read(store: Store):
     assert read_tables(system(FEW), store, whole=True)["order"].frame.columns == names
     # What is known as it happens has one array for both.
     assert tables[FEW].known_from is tables[FEW].event_time
+
+
+def test_as_many_labels_have_matured_as_could_be_trained_on(store: Store):
+    history = history_of(system(FEW), store)
+    for due in history.outcomes.due[::17].tolist():
+        for at in (due, due + 1):
+            assert history.matured(at) == len(history.outcomes.labelled(at))

@@ -277,6 +277,22 @@ def test_the_first_load_of_a_reference_table_stays_always_known_when_superseded(
     assert store.rows(changed)[AVAILABLE].to_list() == [ALWAYS]
 
 
+def test_what_is_loaded_anew_is_known_since_it_was_first_loaded(store):
+    ingest(planes, store, now=NOW, data=pl.DataFrame({"tail": ["N1"], "seats": [10]}))
+    later = pl.DataFrame({"tail": ["N2"], "seats": [20], "extra": [1]})
+    ingest(planes, store, now=NOW + 5, data=later)
+
+    class Plane(asof.Row):
+        tail: asof.Key[str]
+        seats: asof.Col[float]
+        extra: asof.Col[int | None]
+
+    changed = asof.reference(Plane)
+    ingest(changed, store, now=NOW + 9, data=later)
+    rows = store.rows(changed)
+    assert dict(zip(rows["tail"], rows[AVAILABLE], strict=True)) == {"N1": ALWAYS, "N2": NOW + 5}
+
+
 def test_live_rows_are_known_when_they_come_and_history_when_it_says(store):
     store.records.set("live_from", NOON_US)
     stamp = NOON_US + 5 * HOUR

@@ -142,7 +142,11 @@ def _running(server: Mapping[str, Any], zone: str) -> list[str]:
     lines = [f"It is {_moment(server['now'], zone)} by {clock}."]
     if server["model"] is not None:
         since = _moment(server["model_since"], zone)
-        lines.append(f"{server['model_name']} ({server['model']}) is in service since {since}.")
+        as_of = _moment(server["model_as_of"], zone)
+        lines.append(
+            f"{server['model_name']} ({server['model']}) is in service since {since}, "
+            f"trained as of {as_of}."
+        )
     counts, outlook = server["counts"], server["outlook"]
     lines.append(
         f"{numbers.many(counts['rows'], 'row')} taken in, {counts['quarantined']:,} of them to "
@@ -173,6 +177,8 @@ def _troubles(server: Mapping[str, Any]) -> list[str]:
     if journal["lost"]:
         answers = numbers.many(journal["lost"], "answer")
         found.append(f"{answers} could not be recorded, and will not be.")
+    if server["fits"]["failing"]:
+        found.append(f"The last training failed: {server['fits']['failing']}")
     if server["sealing"]:
         found.append(f"The journal could not be moved into the tables: {server['sealing']}")
     if parity["failed"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ def both(up):
     return status, figures(up)
 
 
-def test_figures_are_those_of_the_status(begin, tmp_path):
+def test_figures_are_those_of_the_status(begin, tmp_path, work):
     write(tmp_path, retraining="asof.after(labels=20)")
     up = begin("--seal-every", "1", "--check-every", "1")
     serving(up)
@@ -94,6 +95,11 @@ def test_figures_are_those_of_the_status(begin, tmp_path):
     assert told["asof_parity_differences_total",] == status["parity"]["differing"] == 0
     assert told["asof_ready",] == 1
 
+    said = work.asof("status", "system.py").out
+    assert "The last training failed: " in said
+    assert "no such luck" in said
+    assert ", trained as of 20" in said
+
     written = DOCS.read_text(encoding="utf-8")
     for name, *_ in told:
         base = name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
@@ -105,3 +111,21 @@ def test_figures_are_those_of_the_status(begin, tmp_path):
     told = figures(up)
     assert told["asof_failing", ("part", "fits")] == 1, "a start forgets no failure"
     assert told["asof_fitted_timestamp_seconds",] == seconds(status["fits"]["last_fitted"])
+
+
+def test_who_waits_for_a_model_is_told_how_to_make_one(begin, tmp_path, work):
+    write(tmp_path)
+    (tmp_path / "fit").write_text("fails", encoding="utf-8")
+    up = begin()
+    until(lambda: up.client.status()["fits"]["failed"])
+    status = up.client.status()
+    assert (status["ready"], status["next_decision"]) == (False, None)
+    assert "no training is scheduled" in status["reason"]
+    (tmp_path / "fit").unlink()
+    up.client.close()
+    assert work.asof("score", "system.py", "--fit", "--out", "answers.parquet").status == 0
+    (model,) = json.loads(work.asof("models", "system.py", "--json").out)["models"]
+    assert work.asof("promote", "system.py", model["id"]).status == 0
+    assert up.client.status()["ready"]
+    assert [one["reason"] for one in up.client.decisions("PromotedByHand")] == ["promoted by hand"]
+    assert up.stop() == 0, up.said()

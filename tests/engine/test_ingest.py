@@ -1,8 +1,7 @@
-"""Ingest by the law: idempotence, versions, supersession, growth, reference tables, live rows."""
+"""Ingest by the law: idempotence, versions, supersession, growth, live rows."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import asof
-from asof.declare.kept import ALWAYS, AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WITHDRAWN
+from asof.declare.kept import AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WITHDRAWN
 from asof.engine.ingest import ingest, load_fingerprint
 from asof.errors import DataRefused, UsageError
 from asof.stores.store import Store
@@ -49,15 +48,9 @@ class Click(asof.Row):
     at: asof.Time
 
 
-class Plane(asof.Row):
-    tail: asof.Key[str]
-    seats: asof.Col[float] = asof.col(gt=0)
-
-
 readings = asof.source(Reading, lag=asof.hours(1))
 prices = asof.source(Price, available=Price.known_at, withdrawn=Price.gone)
 clicks = asof.source(Click)
-planes = asof.reference(Plane)
 
 
 @pytest.fixture
@@ -245,52 +238,6 @@ def test_what_repeated_a_superseded_row_comes_back_when_it_is_ingested_again(sto
     report = ingest(table, store, now=NOW, base=tmp_path, replacing=True)
     assert sorted(store.rows(table)["sensor"]) == [1, 2, 3, 9]
     assert "nothing changed" in ingest(table, store, now=NOW, base=tmp_path).words()
-
-
-def test_a_reference_table_is_always_known_and_later_versions_from_their_commit(store):
-    def fleet(*rows):
-        return pl.DataFrame(rows, schema=["tail", "seats"], orient="row")
-
-    first = ingest(planes, store, now=NOW, data=fleet(("N1", 10), ("N2", 20)))
-    assert "always known" in first.notes[0]
-    second = ingest(planes, store, now=NOW + 5, data=fleet(("N1", 10), ("N2", 25), ("N3", 30)))
-    assert (second.stored, second.unchanged, second.notes) == (2, 1, ())
-    rows = store.rows(planes)
-    assert rows["tail"].to_list() == ["N1", "N2", "N2", "N3"]
-    assert rows[AVAILABLE].to_list() == [ALWAYS, ALWAYS, NOW + 5, NOW + 5]
-    # 20 again: what it said before the last version is another version
-    third = ingest(planes, store, now=NOW + 9, data=fleet(("N2", 20)))
-    assert third.stored == 1
-
-
-def test_the_first_load_of_a_reference_table_stays_always_known_when_superseded(store):
-    frame = pl.DataFrame({"tail": ["N1"], "seats": [10], "extra": [1]})
-    ingest(planes, store, now=NOW, data=frame)
-
-    class Plane(asof.Row):
-        tail: asof.Key[str]
-        seats: asof.Col[float]
-        extra: asof.Col[int]
-
-    changed = asof.reference(Plane)
-    ingest(changed, store, now=NOW + 5, data=frame)
-    assert store.rows(changed)[AVAILABLE].to_list() == [ALWAYS]
-
-
-def test_what_is_loaded_anew_is_known_since_it_was_first_loaded(store):
-    ingest(planes, store, now=NOW, data=pl.DataFrame({"tail": ["N1"], "seats": [10]}))
-    later = pl.DataFrame({"tail": ["N2"], "seats": [20], "extra": [1]})
-    ingest(planes, store, now=NOW + 5, data=later)
-
-    class Plane(asof.Row):
-        tail: asof.Key[str]
-        seats: asof.Col[float]
-        extra: asof.Col[int | None]
-
-    changed = asof.reference(Plane)
-    ingest(changed, store, now=NOW + 9, data=later)
-    rows = store.rows(changed)
-    assert dict(zip(rows["tail"], rows[AVAILABLE], strict=True)) == {"N1": ALWAYS, "N2": NOW + 5}
 
 
 def test_live_rows_are_known_when_they_come_and_history_when_it_says(store):
@@ -497,17 +444,3 @@ def test_rows_that_break_a_rule_are_in_quarantine_and_a_rule_is_part_of_the_load
     strict = asof.source(Reading, lag=asof.hours(1), rules=(Reading.value > 100,))
     with pytest.raises(DataRefused, match=r"break the contract"):
         ingest(strict, store, now=NOW + 3, data=data)
-
-
-def test_other_separators_and_encodings_are_mended_by_what_is_said(store, tmp_path):
-    path = tmp_path / "r.csv"
-    path.write_bytes("tail;seats\nMü-007;180\n".encode("cp1252"))
-    for problem in ("not UTF-8", "not separated by commas"):
-        with pytest.raises(DataRefused) as refused:
-            ingest(asof.reference(Plane, "r.csv"), store, now=NOW, base=tmp_path)
-        assert problem in str(refused.value)
-        with contextlib.chdir(tmp_path):
-            said = refused.value.mend.partition(": ")[2]
-            exec(said, {"Path": Path, "pl": pl})
-    report = ingest(asof.reference(Plane, "r.parquet"), store, now=NOW, base=tmp_path)
-    assert report.stored == 1

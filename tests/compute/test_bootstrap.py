@@ -75,3 +75,14 @@ def test_neighbours_are_drawn_together_as_often_as_the_length_says(length):
     covariance = ((weights - 1) * (np.roll(weights, -1, axis=1) - 1)).mean()
     together = covariance / np.var(weights) if length > 1 else covariance
     assert together == pytest.approx(1 - 1 / length, abs=0.06)
+
+
+def test_a_short_series_is_taken_for_an_autoregression_of_order_one():
+    series = autoregression(5, 40, 0.6)
+    centred = series - series.mean()
+    r = (centred[1:] @ centred[:-1]) / (centred @ centred)
+    r += (1 + 3 * r) / 40  # freed of its bias
+    ratio = 2 * r / (1 - r * r)
+    found = blocks_for(series)
+    assert found.length == pytest.approx((ratio**2 * 40) ** (1 / 3))
+    assert found.shortfall == pytest.approx(ratio / found.length)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
 
+from asof.compute.bootstrap import blocks_for, day_weights
 from asof.compute.interval import DRAWS_IF_COSTLY, MIN_DAYS, by_slot, estimate, paired
 from asof.compute.metric import METRICS, metric
 from asof.compute.weighted import under_weights
@@ -163,6 +166,54 @@ def test_a_figure_without_spread_claims_no_certainty():
     found = estimate(metric("accuracy"), y, y, day)
     assert (found.value, found.low) == (1.0, None)
     assert "the same whichever days are drawn" in found.why
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_the_interval_is_that_of_the_resamples_with_its_amendments(rho):
+    """Stretched by t / z, by the number of blocks and by what they miss; moved by the mean bias."""
+    each = 5 + days_that_hang_together(np.random.default_rng(3), 80, rho)
+    found = estimate(metric("mae"), np.repeat(each, 3), np.zeros(240), np.repeat(np.arange(80), 3))
+    blocks = blocks_for(each)
+    m = 80 / blocks.length
+    assert (blocks.length > 2) == (rho > 0)
+    assert found.block_length == pytest.approx(blocks.length)
+    drawn = day_weights(80, found.block_length, found.draws, seed=0) @ each / 80
+    t_over_z = student.ppf(0.975, m - 1) / norm.ppf(0.975)
+    stretch = t_over_z * np.sqrt(m / (m - 1) / (1 - blocks.shortfall))
+    ends = each.mean() + stretch * (np.quantile(drawn, [0.025, 0.975]) - drawn.mean())
+    assert (found.low, found.high) == pytest.approx(tuple(ends), rel=1e-6)
+
+
+def test_an_end_beyond_what_the_metric_can_be_is_cut_back():
+    day = np.repeat(np.arange(40), 25)
+    y = np.ones(1000)
+    y[100:105] = 0  # one bad day, which many resamples do not hold
+    found = estimate(metric("accuracy"), y, np.ones(1000), day)
+    assert (found.value, found.high) == (0.995, 1.0)
+
+
+@pytest.mark.parametrize(("days", "shown"), [(7, False), (8, True)])
+def test_so_many_days_are_enough_and_no_fewer(days, shown):
+    day = np.repeat(np.arange(days), 5)
+    found = estimate(metric("mae"), np.tile([1.0, 2.0], 20)[: len(day)] + day % 2, 0.0 * day, day)
+    assert (found.low is not None) == shown
+
+
+def test_four_blocks_are_enough():
+    blocks = set[int]()
+    for seed in range(60):
+        each = days_that_hang_together(np.random.default_rng(seed), 16, 0.7)
+        found = estimate(metric("mae"), 9 + each, np.zeros(16), np.arange(16))
+        assert (found.low is not None) == (found.blocks >= 4)
+        blocks.add(found.blocks)
+    assert {3, 4} <= blocks
+
+
+def test_a_slot_needs_six_days():
+    day = np.repeat(np.arange(11), 5)
+    y = np.random.default_rng(0).normal(size=55)
+    six, five = by_slot(metric("mae"), y, np.zeros(55), day, day // 6, 2)
+    assert (six.low is not None, five.low) == (True, None)
 
 
 # --- slots ----------------------------------------------------------------------------------------

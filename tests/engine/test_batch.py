@@ -73,6 +73,30 @@ def test_what_was_asked_before_is_not_asked_again(lived):
         assert found["request"].n_unique() == found.height
 
 
+def test_a_run_answers_from_its_moment_on_and_not_at_its_end(lived):
+    folder, lives = lived
+    life = lives["trees"].life
+    history = life.history
+    called, moments = names(history.requests), history.requests.fired
+    hour = 3_600_000_000
+    known = dict(
+        history.tables["order"].frame.group_by("order_id").agg(pl.col("told_at").min()).iter_rows()
+    )
+    chosen = [
+        n for n in range(life.first + 9, life.last, 9)
+        if known[int(called[n])] < moments[n] - 2 * hour and history.requests.at[n] == moments[n]
+    ][20:23]  # fmt: skip
+    assert len(chosen) == 3
+    for n in chosen:
+        at = moment(int(moments[n]))
+        from_then = asof.score(world.system, as_of=at, ahead=asof.hours(1), base=folder)
+        up_to_then = asof.score(
+            world.system, as_of=at - timedelta(hours=1), ahead=asof.hours(1), base=folder
+        )
+        assert called[n] in from_then.frame()["request"]
+        assert called[n] not in up_to_then.frame()["request"]
+
+
 def test_cutting_into_batches_and_threads_change_nothing(lived, monkeypatch: pytest.MonkeyPatch):
     folder, _ = lived
     at = world.BEGIN + timedelta(days=30)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import asof
 from asof.declare.kept import RECORDED
 from asof.errors import StoreError
+from asof.stores import store as stored
 from asof.stores.encoded import encode
 from asof.stores.predictions import PREDICTED, Prediction, encode_predictions
 from asof.stores.store import Store
@@ -69,6 +70,24 @@ def test_sealing_changes_nothing_for_readers(store, shop):
         assert after["sensor"].to_list() == [*before["sensor"], 999]
         assert store.rows(shop.readings, offset=offsets[9]).equals(middle)
         assert store.rows(visits)["page"].to_list() == ["home"]
+
+
+def test_what_is_sealed_while_it_is_read_is_read_once(store, shop, monkeypatch):
+    read = stored.unsealed
+
+    def sealed_meanwhile(*given, **more):
+        found = list(read(*given, **more))
+        monkeypatch.undo()
+        store.seal()
+        return iter(found)
+
+    with live(store, shop) as journal:
+        send(journal, 1)
+        send(journal, 2)
+        journal.flush()
+        monkeypatch.setattr(stored, "unsealed", sealed_meanwhile)
+        assert store.rows(shop.readings)["sensor"].to_list() == [1, 2]
+        assert store.rows(shop.readings)["sensor"].to_list() == [1, 2]
 
 
 def test_each_commit_carries_the_last_offset_that_it_contains(store, shop):

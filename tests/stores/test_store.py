@@ -251,3 +251,13 @@ def test_a_store_where_none_can_be_is_told(tmp_path):
     blocked.write_text("here")
     with pytest.raises(StoreError, match="Could not make the store"):
         Store(blocked / "store")
+
+
+def test_a_release_that_is_taken_back_leaves_its_row_in_quarantine(store, shop):
+    aside = SetAside(offset=0, position=1, row={"sensor": "x"}, reasons=("no number",))
+    first = shop.take(store, "a", [1], aside=[aside])
+    new = shop.new_load("b", shop.frame([2]), part_of=first, releases=(1,))
+    begun = store.loads.begin(new, [])
+    assert store.loads.quarantine() == []
+    store.loads.abandon(begun)
+    assert [row.position for _, row in store.loads.quarantine()] == [1]

@@ -92,6 +92,20 @@ def test_a_run_predicts_what_comes_at_its_moment_and_not_what_is_known_from_then
     known = pl.when(pl.col("ask") % 6 == 0).then(comes.dt.truncate("1d")).otherwise("known_at")
     asks.with_columns(comes_at=comes, known_at=known).write_parquet(tmp_path / "asks.parquet")
     counted_by_hand(studied(tmp_path, features=""), tmp_path)
+    half = world.system.but(serving=asof.batch_predictions(days(1), ahead=hours(12)))
+    facts = studied(tmp_path, half, features="", predictions="").facts
+    at, known = moments_of(tmp_path)
+    inside = (known < at - at % DAY) & (at % DAY < 12 * HOUR)
+    assert next(each for each in facts.modes if each.declared).used == int(inside.sum())
+
+
+def moments_of(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """When each request of the life is asked, and from when on it is known, in microseconds."""
+    start, stop = (int(m.timestamp() * 1e6) for m in (world.system.start, world.system.until))
+    asks = pl.read_parquet(folder / "asks.parquet")
+    at, known = (asks[name].dt.timestamp("us").to_numpy() for name in ("comes_at", "known_at"))
+    life = (at >= start) & (at < stop)
+    return at[life], known[life]
 
 
 def counted_by_hand(study: ServingStudy, folder: Path) -> ModeFact:

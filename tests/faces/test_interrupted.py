@@ -15,7 +15,7 @@ from asof.stores.store import Store
 
 COMMANDS = {
     "gap": ("gap", "system.py", "--draws", "20"),
-    "compare": ("compare", "system.py", "--draws", "20"),
+    "compare": ("compare", "system.py", "--draws", "20", "--every", "2"),  # more fits than 4
     "serving": ("serving", "system.py", "--draws", "20", "--features", "6h", "--predictions", ""),
 }
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import asof
 from asof.declare.kept import RECORDED
 from asof.errors import StoreError
+from asof.stores import merging
 from asof.stores import store as stored
 from asof.stores.encoded import encode
 from asof.stores.predictions import PREDICTED, Prediction, encode_predictions
@@ -88,6 +89,19 @@ def test_what_is_sealed_while_it_is_read_is_read_once(store, shop, monkeypatch):
         monkeypatch.setattr(stored, "unsealed", sealed_meanwhile)
         assert store.rows(shop.readings)["sensor"].to_list() == [1, 2]
         assert store.rows(shop.readings)["sensor"].to_list() == [1, 2]
+
+
+def test_what_is_sealed_often_lies_in_few_files(store, shop, monkeypatch):
+    monkeypatch.setattr(merging, "MANY", 5)
+    with live(store, shop) as journal:
+        for n in range(20):
+            send(journal, n)
+            journal.flush()
+            store.seal()
+            assert store.rows(shop.readings)["sensor"].to_list() == list(range(n + 1))
+    assert len(table(store, shop=shop).file_uris()) < 5
+    with Store(store.directory) as again:
+        assert again.rows(shop.readings, after=10)[RECORDED].to_list() == list(range(11, 21))
 
 
 def test_each_commit_carries_the_last_offset_that_it_contains(store, shop):

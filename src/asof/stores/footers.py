@@ -70,7 +70,7 @@ class Files:
         return [
             _made(run, lag)
             for lag, some in groupby(files, self._lag_of)
-            for run in _runs(list(some))
+            for run in runs(list(some))
         ]
 
     def _lag_of(self, file: str) -> Lag | None:
@@ -82,7 +82,7 @@ class Files:
         return self._lags[file]
 
 
-def _runs(files: Sequence[str]) -> Iterator[list[str]]:
+def runs(files: Sequence[str]) -> Iterator[list[str]]:
     """The files in their order, as many together as are large enough."""
     run: list[str] = []
     size = 0

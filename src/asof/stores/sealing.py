@@ -51,7 +51,7 @@ class Sealing:
         self._tables = tables
 
     def seal(self, upto: int) -> Sealed:
-        """Seal everything up to an offset.
+        """Seal everything up to an offset, and merge small files of a table that has many.
 
         Raises:
             StoreError: a table cannot be written; what was committed before stays sealed.
@@ -61,6 +61,7 @@ class Sealing:
             for last, frame in self._commits(known, upto):
                 self._tables.append(known.source, known.layout, frame, offset=last)
                 rows[known.source] = rows.get(known.source, 0) + frame.height
+            self._tables.compact(known.source, known.layout)
         predictions = rows.pop(TABLE, 0)
         return Sealed(upto, rows, predictions)
 

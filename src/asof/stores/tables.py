@@ -3,7 +3,8 @@
 A source's rows lie in one Delta table for each layout (the declared columns and their types), so
 that a changed declaration never mixes with what an older one brought. Each load is one Parquet
 file and one commit, which carries the load's journal offset as the version of the application
-transaction "asof" (LAW 8a): whether a load is in can be asked after a crash.
+transaction "asof" (LAW 8a): whether a load is in can be asked after a crash. Where such files are
+small and many they are merged; no reader can tell.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from asof.declare.kept import AVAILABLE, DECLARED, LOAD, POSITION, RECORDED, WIT
 from asof.declare.rows import Row
 from asof.stores.faults import in_words
 from asof.stores.footers import Files, footer
+from asof.stores.merging import merged_name, to_merge
 
 if TYPE_CHECKING:
     import polars as pl
-    from deltalake import DeltaTable, Schema
+    from deltalake import CommitProperties, DeltaTable, Schema
+    from deltalake.transaction import AddAction, RemoveAction
 
 _APPLICATION = "asof"
+_SPARED = 1
+"""Hours for which merged files stay: nobody reads what they once looked at for longer."""
 _SAMPLE = 1 << 16
 """So many rows tell how the rest of them shrink; fewer are packed without asking."""
 _DELTA_TYPES = {
@@ -127,42 +132,65 @@ class Tables:
             StoreError: the disk is full or cannot be written; nothing of the load is in.
         """
         from deltalake import CommitProperties, Transaction
-        from deltalake.transaction import AddAction
 
         place = self._directory / source / layout.name
         file = place / _file_name(offset)
         with in_words(f"store rows of {source}", place):
             table = self._open_or_create(place, layout)
+            told = CommitProperties(
+                custom_metadata={"asof.offset": str(offset)},
+                app_transactions=[Transaction(_APPLICATION, offset, None)],
+            )
             try:
-                rows = frame.select(*layout.types)
-                rows.write_parquet(
-                    file, compression=_packing(rows), row_group_size=262_144,
-                    metadata=footer(frame, layout.declared),
-                )  # fmt: skip
-                _sync(file)
-                stat = file.stat()
-                added = AddAction(
-                    path=file.name, size=stat.st_size, partition_values={},
-                    modification_time=stat.st_mtime_ns // 1_000_000, data_change=True,
-                    stats=f'{{"numRecords": {frame.height}}}',
-                )  # fmt: skip
-                table.create_write_transaction(
-                    [added], mode="append", schema=layout.delta(),
-                    commit_properties=CommitProperties(
-                        custom_metadata={"asof.offset": str(offset)},
-                        app_transactions=[Transaction(_APPLICATION, offset, None)],
-                    ),
-                )  # fmt: skip
+                _commit(table, place, [_written(file, frame, layout)], layout, told)
             except Exception:
                 if not self.holds(source, layout.name, offset=offset):
                     file.unlink(missing_ok=True)
                 raise
-            log, version = place / "_delta_log", f"{table.version() + 1:020d}"
-            _sync(log / f"{version}.json")
-            if (checkpoint := log / f"{version}.checkpoint.parquet").exists():
-                _sync(checkpoint)
-                _sync(log / "_last_checkpoint")
-            _sync_directory(place)
+
+    def compact(self, source: str, layout: Layout) -> int:
+        """Merge small files once there are many, in one atomic commit; how many are fewer.
+
+        Rows and their order stay. Who looked at the table before still reads the old files: they
+        are removed by a later compaction, `_SPARED` hours on.
+
+        Raises:
+            StoreError: the disk is full or cannot be written; the table is as it was.
+        """
+        import polars as pl
+        from deltalake.transaction import RemoveAction
+
+        place = self._directory / source / layout.name
+        table = self._open(place)
+        runs = [] if table is None else to_merge(sorted(table.file_uris()))
+        if table is None or not runs:
+            return 0
+        merged: list[Path] = []
+        with in_words(f"merge files of {source}", place):
+            table.vacuum(_SPARED, dry_run=False, enforce_retention_duration=False, full=True)
+            try:
+                changes: list[AddAction | RemoveAction] = []
+                for run in runs:
+                    merged.append(place / merged_name(run[-1].name))
+                    rows = pl.concat([pl.read_parquet(file) for file in run])
+                    added = _written(merged[-1], rows, layout, moves=True)
+                    changes.append(added)
+                    changes += [
+                        RemoveAction(
+                            path=file.name, data_change=False, size=file.stat().st_size,
+                            deletion_timestamp=added.modification_time, partition_values={},
+                        )
+                        for file in run
+                    ]  # fmt: skip
+                _commit(table, place, changes, layout)
+            except Exception:
+                table.update_incremental()
+                there = {Path(uri).name for uri in table.file_uris()}
+                for file in merged:
+                    if file.name not in there:
+                        file.unlink(missing_ok=True)
+                raise
+        return sum(map(len, runs)) - len(runs)
 
     def holds(self, source: str, layout: str, *, offset: int) -> bool:
         """Whether the last commit of a table is the load with this offset."""
@@ -173,10 +201,10 @@ class Tables:
         """Remove files that a killed writer left behind without a commit."""
         place = self._directory / source / layout
         table = self._open(place)
+        last = 0 if table is None else table.transaction_version(_APPLICATION) or 0
         with in_words(f"clean the table of {source}", place):
-            there = set[str]() if table is None else {Path(u).name for u in table.file_uris()}
             for file in place.glob("*.parquet"):
-                if file.name not in there:
+                if file.name > _file_name(last):
                     file.unlink()
 
     def discard(self, source: str, layout: str, *, offset: int) -> None:
@@ -218,6 +246,46 @@ class Tables:
             elif DeltaTable.is_deltatable(str(place)):
                 opened = self._opened[place] = DeltaTable(place)
         return opened
+
+
+def _written(file: Path, frame: pl.DataFrame, layout: Layout, *, moves: bool = False) -> AddAction:
+    """Write rows to a file that is then on the disk; what a commit says of it.
+
+    Rows that only move, from other files of the table, are no change of the data.
+    """
+    from deltalake.transaction import AddAction
+
+    rows = frame.select(*layout.types)
+    rows.write_parquet(
+        file, compression=_packing(rows), row_group_size=262_144,
+        metadata=footer(frame, layout.declared),
+    )  # fmt: skip
+    _sync(file)
+    stat = file.stat()
+    return AddAction(
+        path=file.name, size=stat.st_size, partition_values={},
+        modification_time=stat.st_mtime_ns // 1_000_000, data_change=not moves,
+        stats=f'{{"numRecords": {frame.height}}}',
+    )  # fmt: skip
+
+
+def _commit(
+    table: DeltaTable,
+    place: Path,
+    changes: list[AddAction | RemoveAction],
+    layout: Layout,
+    told: CommitProperties | None = None,
+) -> None:
+    """One atomic commit, which is on the disk then."""
+    table.create_write_transaction(
+        changes, mode="append", schema=layout.delta(), commit_properties=told
+    )
+    log, version = place / "_delta_log", f"{table.version() + 1:020d}"
+    _sync(log / f"{version}.json")
+    if (checkpoint := log / f"{version}.checkpoint.parquet").exists():
+        _sync(checkpoint)
+        _sync(log / "_last_checkpoint")
+    _sync_directory(place)
 
 
 def _packing(rows: pl.DataFrame) -> Literal["lz4", "uncompressed"]:

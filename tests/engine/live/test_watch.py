@@ -34,6 +34,16 @@ def test_decisions_are_told_with_the_id_of_their_model(log):
     ]
 
 
+def test_a_fit_that_ends_sooner_than_declared_is_told_at_once(log):
+    watch = Watch()
+    watch.fitted("m1", "too few rows", 7_200_000_000)
+    watch.fitted("m2", "", 7_200_000_000)
+    assert log() == [
+        ("ERROR", "the fit of m1 failed, which counts at 1970-01-01T02:00:00Z: too few rows"),
+        ("INFO", "m2 is fitted, and serves at 1970-01-01T02:00:00Z at the earliest"),
+    ]
+
+
 def test_a_clock_that_fell_back_is_told_once_and_that_it_caught_up(log):
     watch = Watch()
     for ahead in (0, 3_500_000, 2_000_000, 10):

@@ -21,7 +21,8 @@ Ended = Callable[[TrainingBegan, FitDone], None]
 class LiveFits:
     """Fits under way, of the declaration with a fingerprint.
 
-    `takes` is the declared duration in microseconds (LAW 5c).
+    `takes` is the declared duration in microseconds (LAW 5c). `fitted` and `failed` count those
+    that ended; `failing` says why the last of them failed, if it did.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LiveFits:
         fingerprint: str,
     ) -> None:
         self.fitted = self.failed = 0
+        self.failing = ""
         self._declared = declared
         self._directory = directory
         self._journal = journal
@@ -68,6 +70,7 @@ class LiveFits:
         del self._under_way[began.model]
         self.fitted += done.id is not None
         self.failed += done.id is None
+        self.failing = done.reason
         self._ended(began, done)
 
     @property

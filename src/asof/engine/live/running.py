@@ -292,6 +292,8 @@ class Running:
         )
         self._told_of.append(message)
         self.core.finish(message)
+        if self._stream is None and at > self._now():
+            self._watch.fitted(began.model, done.reason, at)
         if self._stream is None and self._journal.broken is None:
             self.core.pass_timers(self._now())
 

@@ -109,6 +109,8 @@ class Telling:
                 last = _told(one.at)
                 break
             failing = failing or one.reason
+        if self._fits.fitted + self._fits.failed:  # known before it counts, and is decided
+            failing = self._fits.failing
         return {
             "fitted": self._fits.fitted, "failed": self._fits.failed,
             "under_way": self._fits.under_way, "last_fitted": last, "failing": failing,

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from asof.compute.schedule import moment
 from asof.engine.clock import Stamps
 from asof.engine.live.parity import Parity
 from asof.engine.messages import IN_WORDS, Message, TrainingFailed
@@ -38,6 +39,14 @@ class Watch:
         name = f"{model} ({ids[model]})" if model is not None and model in ids else model
         level = logging.ERROR if isinstance(message, TrainingFailed) else logging.INFO
         LOG.log(level, words.format(**{**told, "model": name}))
+
+    def fitted(self, name: str, failure: str, due: int) -> None:
+        """A fit has ended sooner than declared: it counts later only, but is told now."""
+        until = moment(due).isoformat(timespec="seconds").replace("+00:00", "Z")
+        if failure:
+            LOG.error("the fit of %s failed, which counts at %s: %s", name, until, failure)
+        else:
+            LOG.info("%s is fitted, and serves at %s at the earliest", name, until)
 
     def looked(self, ready: tuple[bool, str], stamps: Stamps) -> None:
         """It was looked whether all is well."""

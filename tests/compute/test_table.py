@@ -86,3 +86,15 @@ def test_the_order_in_which_rows_are_handed_in_decides_nothing(told: tuple[Row, 
         assert as_told(one.frame.filter(one.visible(moment))) == as_told(
             other.frame.filter(other.visible(moment))
         )
+
+
+@given(rows(keyed=True))
+def test_rows_that_come_in_the_order_of_their_times_give_the_same_in_the_same_order(
+    told: tuple[Row, ...],
+):
+    taken = sorted(told, key=lambda row: (row.recorded, row.position))
+    in_time = sorted(taken, key=lambda row: (row.event_time, row.available_at))
+    one, other = found_versions(tuple(taken)), found_versions(tuple(in_time))
+    assert one.frame.equals(other.frame)
+    assert one.known_from.tolist() == other.known_from.tolist()
+    assert one.known_until.tolist() == other.known_until.tolist()

@@ -51,6 +51,10 @@ class Versions:
         """Which versions are visible as of a moment."""
         return (self.known_from < at) & (at <= self.known_until)
 
+    def where(self, holds: NDArray[np.bool_]) -> Versions:
+        """The versions of which something holds: these themselves where it holds of all."""
+        return self if holds.all() else self.take(holds)
+
     def take(self, rows: NDArray[Any]) -> Versions:
         """Some of the versions: positions, or a mask."""
         frame = self.frame.filter(rows) if rows.dtype == np.bool_ else self.frame[rows]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LIST, _FACTS = "files.json", "facts.json"
 _KEPT = 2
+_ALL = 2**31
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ class Snapshots:
             part.mkdir()
             try:
                 for name, frame in frames.items():
-                    frame.write_parquet(part / f"{name}.parquet", compression="lz4")
+                    # In one group of rows: a start reads all of them, and each column as one piece.
+                    frame.write_parquet(
+                        part / f"{name}.parquet", compression="lz4", row_group_size=_ALL
+                    )
                 (part / _FACTS).write_bytes(msgspec.json.encode(facts))
                 hashes = {path.name: _hash(path) for path in sorted(part.iterdir())}
                 (part / _LIST).write_bytes(msgspec.json.encode(hashes))

@@ -113,7 +113,7 @@ def _online(work: Work, table: Table[Any], *, own: bool) -> OnlineLookup | Onlin
 def load(table: OnlineTable, stored: pl.DataFrame, moment: int) -> None:
     """Begin with a table's rows as the store keeps them; those available later wait."""
     found: Versions = versions(table.table, stored)
-    table.load(found.take(found.visible(moment)), moment)
+    table.load(found.where(found.visible(moment)), moment)
     table.put(taken_rows(table.table, stored.filter(pl.col(AVAILABLE) >= moment)))
 
 

@@ -175,7 +175,7 @@ class OnlineTable:
         """Begin with the versions that are visible as of `moment`, in place of what is here."""
         if self._time is not None and self.reach is not None:
             # What nobody can see again need not be known: a correction would only hide it.
-            found = found.take(found.event_time >= moment - self.reach)
+            found = found.where(found.event_time >= moment - self.reach)
         for one in self._looked_at_by:
             one.load(found, moment)
         self._shown = len(found)

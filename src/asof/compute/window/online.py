@@ -32,7 +32,6 @@ from asof.compute.window.online_coming import Coming, Ties
 from asof.compute.window.online_groups import DONE, NO_ROOM, close_up
 from asof.compute.window.online_load import (
     by_group,
-    fixed_words,
     measure,
     settle_groups,
     still_to_come,
@@ -58,6 +57,7 @@ LEAST_ARENA = 1 << 10
 """Words; it grows by half."""
 LEAST_DIRECTORY = 16
 """Groups; it doubles."""
+NOTHING: Moments = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +137,24 @@ class OnlineWindows:
         desk = self._desk
         horizon = max(moment + int(desk[desk_of.EARLIEST]), desk_of.UNASKED)
         now, later, ending = visible_to_come(rows, horizon, moment)
-        order, ends = by_group(rows.group, now)
+        group = np.where(now, rows.group, np.int32(-1)).astype(np.int32, copy=False)
+        order, ends = by_group(group)
         codes = np.take(rows.codes, order, axis=1)
         widths = codes.max(axis=1, initial=-1).astype(np.int64) + 1
         last = np.full(int(widths.sum()), -1, dtype=np.int32)
         different = np.zeros(len(ends), dtype=np.int64)
         measure(desk, ends, codes, np.cumsum(widths) - widths, last, different)
-        self._reserve(int(desk[desk_of.NEED]))
+        self._lengthen(int(desk[desk_of.NEED]))
         self._directory = np.full(len(ends), -1, dtype=np.int64)
+        columns = (rows.event_time, rows.known_from, identity, rows.key)
         settle_groups(
             self._arena,
             self._directory,
             desk,
+            group,
+            *(NOTHING if one is None else np.ascontiguousarray(one) for one in columns),
+            np.ascontiguousarray(rows.values),
             ends,
-            fixed_words(rows, identity, order, keyed=self._keyed),
-            np.take(rows.values, order, axis=1),
             codes,
             different,
         )
@@ -357,6 +360,15 @@ class OnlineWindows:
             self._stop(0)
             raise
         self._desk[desk_of.PLACE] = seen[-below] if below else high
+
+    def _lengthen(self, words: int) -> None:
+        """Make the arena so many words longer, in other memory: a large piece that nobody clears.
+
+        What is laid out is written before it is read.
+        """
+        old = self._arena[: int(self._desk[desk_of.USED])]
+        self._arena = np.empty(len(old) + words, dtype=np.int64)
+        self._arena[: len(old)] = old
 
     def _reserve(self, words: int) -> None:
         """Make the arena long enough for so many words more."""

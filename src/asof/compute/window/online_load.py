@@ -7,11 +7,25 @@ import numpy.typing as npt
 
 from asof.compute.window.contract import NEVER, Codes, Floats, Moments, Rows
 from asof.compute.window.grouping import count_groups, place_groups
-from asof.compute.window.jit import F8SS, I4S, I4SS, I8S, I8SS, VOID, compiled
+from asof.compute.window.jit import (
+    I4S,
+    I4SS,
+    I8S,
+    READ_F8SS,
+    READ_I4S,
+    READ_I8S,
+    VOID,
+    compiled,
+    inlined,
+)
 from asof.compute.window.online_memory import (
+    AT_LAYOUTS,
+    CAPACITY,
+    CLASS,
     FIXED,
     GROUPS,
     HEAD_WORDS,
+    LAYOUT,
     NEED,
     ROWS,
     ROWS_AT,
@@ -19,14 +33,15 @@ from asof.compute.window.online_memory import (
     TABLE_AT,
     TABLE_SIZE,
     TABLE_USED,
+    UNKEYED,
     block_words,
     class_for,
     lay_group,
+    real,
     slot_of,
     state_of,
     table_for,
     table_words,
-    whole,
 )
 from asof.compute.window.online_take import (
     ADDED,
@@ -68,64 +83,110 @@ def measure(
         start = ends[group]
 
 
-@compiled(VOID, I8S, I8S, I8S, I8S, I8SS, F8SS, I4SS, I8S)
-def settle_groups(
-    arena: Moments,
-    directory: Moments,
-    desk: Moments,
-    ends: Moments,
-    fixed: Moments,
-    values: Floats,
-    codes: Codes,
-    different: Moments,
+@inlined(VOID, I8S, I8S, I8S, I8S, I8S)
+def _lay_groups(
+    arena: Moments, directory: Moments, desk: Moments, ends: Moments, different: Moments
 ) -> None:
-    """Lay out every group that has rows, all of them visible, the spans nowhere yet.
-
-    fixed: int64[FIXED, n], the fixed words of the rows, group by group, each in rank order.
-    """
+    """Lay out every group that has rows, with none in it yet."""
     start = 0
     for group in range(ends.shape[0]):
         rows = ends[group] - start
         if rows > 0:
             table = table_for(desk, different[group])
-            at = lay_group(arena, desk, group, class_for(desk, rows), table)
-            directory[group] = at
+            directory[group] = lay_group(arena, desk, group, class_for(desk, rows), table)
             desk[GROUPS] += 1
             desk[ROWS] += rows
-            arena[at + SIZE] = rows
-            state = state_of(arena, desk, at)
-            room = state.event_time.shape[0]
-            marks = whole(arena, arena[at + ROWS_AT], desk[FIXED] * room)
-            for word in range(desk[FIXED]):
-                for place in range(rows):
-                    marks[word * room + place] = fixed[word, start + place]
-            for column in range(values.shape[0]):
-                for place in range(rows):
-                    state.values[column, place] = values[column, start + place]
-            for column in range(codes.shape[0]):
-                for place in range(rows):
-                    code = int(codes[column, start + place])
-                    state.codes[column, place] = -1
-                    if code >= 0:
-                        code = ((column << 32) | code) + 1
-                        slot = slot_of(arena, arena[at + TABLE_AT], arena[at + TABLE_SIZE], code)
-                        if arena[arena[at + TABLE_AT] + slot] == 0:
-                            arena[arena[at + TABLE_AT] + slot] = code
-                            arena[at + TABLE_USED] += 1
-                        state.codes[column, place] = slot
-            for place in range(rows):
-                mark(state, place)
         start = ends[group]
 
 
-def by_group(group: Codes, kept: npt.NDArray[np.bool_]) -> tuple[Codes, Moments]:
-    """The numbers of the rows that are kept, group by group, and where each group ends."""
-    mine = np.where(kept, group, np.int32(-1)).astype(np.int32, copy=False)
-    sizes = np.zeros(int(mine.max(initial=-1)) + 1, dtype=np.int64)
-    count_groups(mine, sizes)
+@inlined(VOID, I8S, I8S, I8S, READ_I4S, READ_I8S, READ_I8S, READ_I8S, READ_I8S, READ_F8SS)
+def _place_rows(
+    arena: Moments,
+    directory: Moments,
+    desk: Moments,
+    group: Codes,
+    event_time: Moments,
+    known_from: Moments,
+    identity: Moments,
+    key: Moments,
+    values: Floats,
+) -> None:
+    """Write each row behind those of its group that are there.
+
+    The rows are read as they lie, and written to as many places as there are groups: to read those
+    of one group after another would be to wait for memory at each of them.
+    """
+    reals = real(arena, 0, arena.shape[0])
+    keyed = desk[FIXED] > UNKEYED
+    for row in range(group.shape[0]):
+        if group[row] >= 0:
+            at = directory[group[row]]
+            room = desk[desk[AT_LAYOUTS] + arena[at + CLASS] * LAYOUT + CAPACITY]
+            place = arena[at + ROWS_AT] + arena[at + SIZE]
+            arena[at + SIZE] += 1
+            arena[place] = event_time[row]
+            arena[place + room] = known_from[row]
+            arena[place + 2 * room] = identity[row]
+            if keyed:
+                arena[place + UNKEYED * room] = key[row] if key.shape[0] > 0 else -1
+            place += desk[FIXED] * room
+            for column in range(values.shape[0]):
+                reals[place] = values[column, row]
+                place += room
+
+
+@compiled(VOID, I8S, I8S, I8S, READ_I4S, READ_I8S, READ_I8S, READ_I8S, READ_I8S, READ_F8SS, I8S,
+          I4SS, I8S)  # fmt: skip
+def settle_groups(
+    arena: Moments,
+    directory: Moments,
+    desk: Moments,
+    group: Codes,
+    event_time: Moments,
+    known_from: Moments,
+    identity: Moments,
+    key: Moments,
+    values: Floats,
+    ends: Moments,
+    codes: Codes,
+    different: Moments,
+) -> None:
+    """Lay out every group that has rows, all of them visible, the spans nowhere yet.
+
+    group: that of each row, in rank order, -1 for one that is left; key: of no row where rows have
+    none; ends: where each group's rows end in the order of groups, in which `codes` are.
+    """
+    _lay_groups(arena, directory, desk, ends, different)
+    _place_rows(arena, directory, desk, group, event_time, known_from, identity, key, values)
+    for one in range(ends.shape[0]):
+        at = directory[one]
+        if at < 0:
+            continue
+        rows = arena[at + SIZE]
+        start = ends[one] - rows
+        state = state_of(arena, desk, at)
+        for column in range(codes.shape[0]):
+            for place in range(rows):
+                code = int(codes[column, start + place])
+                state.codes[column, place] = -1
+                if code >= 0:
+                    code = ((column << 32) | code) + 1
+                    slot = slot_of(arena, arena[at + TABLE_AT], arena[at + TABLE_SIZE], code)
+                    if arena[arena[at + TABLE_AT] + slot] == 0:
+                        arena[arena[at + TABLE_AT] + slot] = code
+                        arena[at + TABLE_USED] += 1
+                    state.codes[column, place] = slot
+        for place in range(rows):
+            mark(state, place)
+
+
+def by_group(group: Codes) -> tuple[Codes, Moments]:
+    """The numbers of the rows that have a group, group by group, and where each group ends."""
+    sizes = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
+    count_groups(group, sizes)
     ends = np.cumsum(sizes)
     order = np.empty(int(sizes.sum()), dtype=np.int32)
-    place_groups(mine, UNTURNED, ends - sizes, order)
+    place_groups(group, UNTURNED, ends - sizes, order)
     return order, ends
 
 
@@ -167,14 +228,3 @@ def visible_to_come(
         ending = seen & (rows.known_until != NEVER)
     now = seen & (rows.known_from < moment)
     return now, seen & ~now, ending
-
-
-def fixed_words(rows: Rows, identity: Moments, order: Codes, *, keyed: bool) -> Moments:
-    """Event time, known from, identity, and perhaps the key, of rows in an order."""
-    columns = [rows.event_time, rows.known_from, identity]
-    if keyed:
-        columns.append(np.full(len(identity), -1) if rows.key is None else rows.key)
-    found = np.empty((len(columns), len(order)), dtype=np.int64)
-    for i, column in enumerate(columns):
-        np.take(column, order, out=found[i])
-    return found

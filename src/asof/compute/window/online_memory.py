@@ -61,6 +61,8 @@ CODED = 2
 KEYED = 3
 FIXED = 4
 """The words of a row beside values and codes: event time, known from, identity, perhaps key."""
+UNKEYED = 3
+"""So many they are without a key."""
 BIT_ROWS = 5
 TREES = 6
 HEAD_WORDS = 7
@@ -197,7 +199,7 @@ def new_desk(plan: Moments, spans: tuple[Span, ...], coded: int, *, keyed: bool)
         at += len(part)
     columns = len(plan)
     desk[SPANS], desk[COLUMNS], desk[CODED], desk[KEYED] = len(spans), columns, coded, keyed
-    desk[FIXED] = 4 if keyed else 3
+    desk[FIXED] = UNKEYED + keyed
     desk[BIT_ROWS] = 1 + plan[:, KNOWN_BITS].max(initial=0)
     desk[TREES] = 1 + plan[:, LEAST : MOST + 1].max(initial=-1)
     desk[HEAD_WORDS] = HEAD + len(spans) * (3 + columns * WORDS + coded)

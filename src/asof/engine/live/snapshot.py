@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from asof.compute.evaluate import POLARS, TICK
 from asof.compute.online.requests import Asked
 from asof.compute.table import versions
-from asof.declare.kept import AVAILABLE
+from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
+from asof.declare.rows import time_of
 from asof.declare.sources import Ticks
 from asof.declare.system import System
+from asof.declare.tables import Table
 from asof.engine.history import History
 from asof.engine.live.fit import Declared
 from asof.engine.live.serving import LiveServing
@@ -90,7 +92,11 @@ def take_snapshot(declared: Declared, directory: Path) -> int:
 def needed(
     system: System[Any], stored: Mapping[str, pl.DataFrame], past: Before, moment: int
 ) -> list[tuple[str, pl.DataFrame]]:
-    """By table the rows that can still matter after a moment, in the order of their taking."""
+    """By table the rows that can still matter after a moment, with what a start looks at of them.
+
+    They are in the order of their times, and of their taking where these are equal: a start need
+    not sort them.
+    """
     asked = system.asked
     tables = {table.name: table for table in system.tables}
     serving = LiveServing(system, tables)
@@ -114,8 +120,17 @@ def needed(
         places[version.taken[kept]] = True
         # A withdrawal is no version: it ends one that may be kept.
         places |= (rows[AVAILABLE] >= since).to_numpy()
-        found.append((name, rows.filter(pl.Series(places))))
+        found.append((name, _in_time(tables[name], rows.filter(pl.Series(places)))))
     return found
+
+
+def _in_time(table: Table[Any], rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order of their times, in one piece."""
+    time = time_of(table.row)
+    by = [AVAILABLE] if time is None else [time, AVAILABLE]
+    kept = [spec.name for spec in table.row.columns_]
+    looked_at = rows.select(*kept, AVAILABLE, RECORDED, POSITION, WITHDRAWN)
+    return looked_at.sort(by, maintain_order=True)
 
 
 def _open(frame: pl.DataFrame, keys: tuple[str, ...], past: Before) -> NDArray[np.bool_]:

@@ -57,7 +57,7 @@ LEAST_ARENA = 1 << 10
 """Words; it grows by half."""
 LEAST_DIRECTORY = 16
 """Groups; it doubles."""
-NOTHING: Moments = np.empty(0, dtype=np.int64)
+NO_KEYS: Moments = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +146,15 @@ class OnlineWindows:
         measure(desk, ends, codes, np.cumsum(widths) - widths, last, different)
         self._lengthen(int(desk[desk_of.NEED]))
         self._directory = np.full(len(ends), -1, dtype=np.int64)
-        columns = (rows.event_time, rows.known_from, identity, rows.key)
         settle_groups(
             self._arena,
             self._directory,
             desk,
             group,
-            *(NOTHING if one is None else np.ascontiguousarray(one) for one in columns),
+            np.ascontiguousarray(rows.event_time),
+            np.ascontiguousarray(rows.known_from),
+            np.ascontiguousarray(identity),
+            NO_KEYS if rows.key is None else np.ascontiguousarray(rows.key),
             np.ascontiguousarray(rows.values),
             ends,
             codes,

@@ -8,6 +8,7 @@ from asof.engine.loop import Loop
 from asof.engine.messages import (
     Deferred,
     Look,
+    LookByHand,
     MessageLog,
     Promoted,
     Requested,
@@ -16,7 +17,7 @@ from asof.engine.messages import (
     TrainingFailed,
 )
 from asof.engine.state import State
-from asof.engine.steps.decide import RETRAIN, START, Decide
+from asof.engine.steps.decide import BY_HAND, RETRAIN, START, Decide
 from asof.engine.steps.train import Fit, Train
 from asof.units import Duration, hours
 
@@ -137,6 +138,41 @@ def test_new_labels_train_at_the_first_look_of_the_grid_that_has_enough():
     ]  # fmt: skip
     reasons = [m.reason for m in log.messages if isinstance(m, TrainingBegan)]
     assert reasons[1] == "40 new labels, 35 asked for"
+
+
+def test_a_model_that_is_asked_for_by_hand_is_trained_under_any_schedule():
+    looks = [Look(0, START), by_hand(4)]
+    log, state = lived(looks, retraining=never(), trainer=Trainer({0}))
+    assert kinds(log, TrainingBegan, TrainingFailed, Promoted) == [
+        ("TrainingBegan", 0), ("TrainingFailed", 0), ("TrainingBegan", 4), ("Promoted", 4),
+    ]  # fmt: skip
+    assert [m.reason for m in log.messages if isinstance(m, TrainingBegan)][1] == "it failed"
+    assert state == State("m2", None, None, 4 * HOUR, 2)
+    rest = lived([*SCHEDULE, by_hand(4)])[0]
+    assert kinds(rest, Promoted) == [("Promoted", at) for at in (0, 3, 4, 6, 9)]
+
+
+@pytest.mark.parametrize("retraining", [never(), every(hours(3))])
+def test_by_hand_during_a_training_waits_for_its_end_as_any_trigger(retraining):
+    log, _ = lived([SCHEDULE[0], by_hand(1)], retraining=retraining, takes=hours(2))
+    assert kinds(log, TrainingBegan, Deferred) == [
+        ("TrainingBegan", 0), ("Deferred", 1), ("TrainingBegan", 2),
+    ]  # fmt: skip
+    told = [m.reason for m in log.messages if isinstance(m, TrainingBegan)]
+    assert told[1] == "it failed, taken up after the training before"
+
+
+def test_by_hand_takes_up_what_waited():
+    takes = Duration(3 * HOUR + HOUR // 2)
+    log, state = lived([*SCHEDULE[:2], by_hand(3, 3 * HOUR // 4)], takes=takes)
+    assert kinds(log, TrainingBegan, Deferred) == [
+        ("TrainingBegan", 0), ("Deferred", 3), ("TrainingBegan", 3),
+    ]  # fmt: skip
+    assert state == State("m2", None, None, 3 * HOUR + 3 * HOUR // 4, 2)
+
+
+def by_hand(hour, microseconds=0):
+    return LookByHand(hour * HOUR + microseconds, BY_HAND, "it failed")
 
 
 def test_equal_lives_have_equal_hashes_and_others_have_not():

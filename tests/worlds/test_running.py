@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,20 @@ from asof.declare.kept import AVAILABLE
 from asof.engine.fitting import fit_one
 from asof.engine.history import History
 from asof.engine.kept import training
+from asof.engine.live.by_hand import train
 from asof.engine.live.core import Core
 from asof.engine.live.journalled import Past
 from asof.engine.live.serving import LiveServing, Served
 from asof.engine.live.snapshot import before, framed, needed, read_before
-from asof.engine.messages import MessageLog, Predicted, Requested, Trained, TrainingBegan
-from asof.engine.replay import replay
+from asof.engine.messages import (
+    LookByHand,
+    MessageLog,
+    Predicted,
+    Requested,
+    Trained,
+    TrainingBegan,
+)
+from asof.engine.replay import replay, start_of
 
 
 @pytest.fixture(autouse=True)
@@ -146,20 +154,7 @@ def test_a_life_that_runs_is_the_life_that_is_replayed(
     """At some ticks all is forgotten but what a snapshot keeps."""
     of = history(shop, name)
     whole = replay(of, workers=1)
-    begun = whole.start
-    life = Life(of, begun)
-    early = {t: f.filter(pl.col(AVAILABLE) < begun) for t, f in shop.stored.items()}
-    life.core.begin(early, begun)
-    life.core.begin_life(begun)
-    end = int(of.requests.fired[-1]) + 1
-    moments = np.linspace(begun, end, ticks + 1).astype(np.int64)[1:].tolist()
-    rows = {t.name: taken_rows(t, shop.stored[t.name]) for t in of.system.tables}
-    for tick, (first, last) in enumerate(zip([begun, *moments], moments, strict=False)):
-        if tick in restarts:
-            life.restart(first, shop.stored)
-        for name_, coming in rows.items():
-            life.core.put(name_, [row for row in coming if first <= row.available_at < last])
-        life.advance(last)
+    life = lived(shop, of, whole.start, ticks, restarts)
     wanted = {
         of.names[i]: whole.predictions[i]
         for i in range(whole.first, whole.last)
@@ -171,6 +166,70 @@ def test_a_life_that_runs_is_the_life_that_is_replayed(
     at = {of.names[i]: i for i in range(len(of))}
     assert life.models == {n: f"m{whole.models[at[n]]}" for n in wanted}
     assert decided(life.log) == decided(whole.log)
+
+
+def lived(
+    shop: Shop,
+    of: History,
+    begun: int,
+    ticks: int,
+    restarts: Sequence[int] = (),
+    asked: Sequence[int] = (),
+) -> Life:
+    """A life in ticks, in which somebody asks for a model at some moments."""
+    life = Life(of, begun)
+    early = {t: f.filter(pl.col(AVAILABLE) < begun) for t, f in shop.stored.items()}
+    life.core.begin(early, begun)
+    life.core.begin_life(begun)
+    end = int(of.requests.fired[-1]) + 1
+    moments = np.linspace(begun, end, ticks + 1).astype(np.int64)[1:].tolist()
+    moments = sorted({*moments, *asked})
+    rows = {t.name: taken_rows(t, shop.stored[t.name]) for t in of.system.tables}
+    for tick, (first, last) in enumerate(zip([begun, *moments], moments, strict=False)):
+        if tick in restarts:
+            life.restart(first, shop.stored)
+        for name_, coming in rows.items():
+            life.core.put(name_, [row for row in coming if first <= row.available_at < last])
+        life.advance(last)
+        if last in asked:
+            train(life.core, last, "why")
+    return life
+
+
+@pytest.mark.parametrize("name", ["system", "online"])
+def test_a_model_by_hand_is_the_same_however_the_life_is_cut(shop: Shop, name: str) -> None:
+    """It learns from what was known when somebody asked, and serves what is asked from then on."""
+    of = history(shop, name)
+    begun, end = start_of(of.system, of), int(of.requests.fired[-1])
+    asked = [int(begun + share * (end - begun)) for share in (0.13, 0.62)]
+    once = lived(shop, of, begun, 1, asked=asked)
+    cut = lived(shop, of, begun, 20, (4, 6, 15, 17), asked)
+    assert decided(once.log) == decided(cut.log)
+    assert once.models == cut.models
+    assert max(abs(once.answers[n] - cut.answers[n]) for n in once.answers) <= 1e-9
+    hand = [m for m in once.log.messages if isinstance(m, TrainingBegan) and "by hand" in m.reason]
+    assert [m.at for m in hand] == asked
+    looks = [m for m in once.log.messages if isinstance(m, LookByHand)]
+    assert [(m.at, m.reason) for m in looks] == [(at, "asked for by hand: why") for at in asked]
+    assert {m.model for m in hand} <= set(once.models.values())
+
+
+def test_a_look_by_hand_that_was_cut_off_trains_after_the_start(shop: Shop) -> None:
+    of = history(shop, "online")
+    begun, end = start_of(of.system, of), int(of.requests.fired[-1])
+    at = (begun + end) // 2
+    life = lived(shop, of, begun, 1, asked=[at])
+    looked = next(i for i, m in enumerate(life.log.messages) if isinstance(m, LookByHand))
+    began = life.log.messages[looked + 1]
+    assert isinstance(began, TrainingBegan)
+    past = Past(start=begun)
+    for message in life.log.messages[: looked + 1]:
+        past.decided(message)
+    again = Life(of, begun)
+    stored = {t: f.filter(pl.col(AVAILABLE) < at) for t, f in shop.stored.items()}
+    again.core.begin(stored, at, life=past)
+    again.core.pass_timers(at)
+    assert again.pending == [began]
 
 
 def decided(log: MessageLog) -> list[Any]:

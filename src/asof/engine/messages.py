@@ -2,7 +2,7 @@
 
     what happens          Look, Requested
     what steps answer     TrainingBegan, Trained, TrainingFailed, Deferred, Promoted, Predicted
-    what people decide    PromotedByHand
+    what people decide    LookByHand, PromotedByHand
 
 Batches are ranges of the tables, so that a message of a million rows is as small as one of one.
 """
@@ -46,6 +46,13 @@ class Look(Message):
     def rank(self) -> Rank:
         """After what was due at the moment."""
         return Rank.LOOK
+
+
+@dataclass(frozen=True, slots=True)
+class LookByHand(Look):
+    """Somebody asks for a model as of the moment: a look like a scheduled one, for a reason."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from asof.errors import AsofError, ExitCode
 from asof.faces.arguments import DRAWS, JSON, OUT, QUIET, SYSTEM, WORKERS
 from asof.faces.collecting import rarely
 from asof.faces.live import MOMENT, rehearse, up
-from asof.faces.service import backup, promote, rollback, status
+from asof.faces.service import backup, promote, rollback, status, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -350,6 +350,7 @@ cli.add_command(up)
 cli.add_command(rehearse)
 cli.add_command(status)
 cli.add_command(backup)
+cli.add_command(train)
 cli.add_command(promote)
 cli.add_command(rollback)
 

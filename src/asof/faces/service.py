@@ -1,4 +1,4 @@
-"""`asof status`, `asof promote`, `asof rollback`, `asof backup`: a system that is in service.
+"""`asof status`, `train`, `promote`, `rollback`, `backup`: a system that is in service.
 
 Where a server runs on the stores it is asked over HTTP, else the stores are read and written.
 """
@@ -31,6 +31,17 @@ def backup(system: str, folder: str, *, as_json: bool) -> None:
     from asof.faces.backup import run
 
     run(system, folder, as_json=as_json)
+
+
+@click.command()
+@SYSTEM
+@_REASON
+@JSON
+def train(system: str, *, reason: str, as_json: bool) -> None:
+    """Fit a model on what is mature now, by hand; it goes into service as declared."""
+    from asof.faces.train import run
+
+    run(system, reason, as_json=as_json)
 
 
 @click.command()

@@ -9,14 +9,15 @@ from typing import Any
 import click
 
 from asof.engine.clock import now
-from asof.engine.messages import IN_WORDS
+from asof.engine.messages import BEGAN, IN_WORDS
 from asof.engine.service import InService, in_service, promote, promotions, roll_back
+from asof.errors import UsageError
 from asof.faces.console import print_json, shown
 from asof.faces.project import Project, project
 from asof.faces.remote import ask
 from asof.stores.records import LIVE_FROM
 from asof.stores.server import Server, running
-from asof.stores.store import Store
+from asof.stores.store import Store, has_store
 from asof.study.moments import iso
 from asof.study.periods import zone_of
 from asof.study.report import numbers
@@ -30,10 +31,26 @@ def _place(found: Project) -> Path:
     return found.rehearsal if rehearses else found.store
 
 
+def require_store(found: Project) -> Path:
+    """Where the stores are that are meant.
+
+    Raises:
+        UsageError: nothing was ever kept there.
+    """
+    place = _place(found)
+    if not has_store(place):
+        raise UsageError(
+            f"{found.system.name} has no store yet: nothing was loaded, and no server was started.",
+            found=f"nothing in {shown(place)}",
+            mend="asof ingest loads the declared files, asof up starts a server.",
+        )
+    return place
+
+
 def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) -> None:
     """Put a model into service by hand."""
     found = project(reference)
-    with Store(_place(found)) as store:
+    with Store(require_store(found)) as store:
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
@@ -48,7 +65,7 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
 def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
     """Put the model before into service again, by hand."""
     found = project(reference)
-    with Store(_place(found)) as store:
+    with Store(require_store(found)) as store:
         server = running(store.directory)
         if server is not None:
             _by_hand(found, server, "/v1/rollback", {"reason": reason}, as_json=as_json)
@@ -60,7 +77,7 @@ def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
 def show_status(reference: str, *, as_json: bool) -> None:
     """Tell how a system stands, as its server or its stores say."""
     found = project(reference)
-    with Store(_place(found)) as store:
+    with Store(require_store(found)) as store:
         server = running(store.directory)
         told = _status(found, store)
     if server is not None:
@@ -77,6 +94,7 @@ def show_status(reference: str, *, as_json: bool) -> None:
 def _status(found: Project, store: Store) -> dict[str, Any]:
     system = found.system
     served = promotions(store, system)
+    began = [int(one.payload["start"]) for one in store.journal.read(kinds=(BEGAN,))]
     live = store.records.setting(LIVE_FROM)
     quarantine = store.loads.quarantine()
     tables = {
@@ -94,6 +112,7 @@ def _status(found: Project, store: Store) -> dict[str, Any]:
         "fingerprint": system.fingerprint,
         "store": shown(store.directory),
         "offset": store.journal.head(),
+        "life_began": iso(began[-1]) if began else None,
         "live_from": None if live is None else iso(int(live)),
         "in_service": _served(served[-1]) if served else None,
         "models": len([m for m in store.models.list() if "fingerprint" in m.metadata]),
@@ -122,13 +141,16 @@ def _lines(told: Mapping[str, Any], zone: str) -> list[str]:
     if server is not None:
         return lines + _running(server, zone)
     if served is None:
-        lines.append("No model is in service: asof backtest trains and promotes them.")
+        how = (
+            "backtest trains and promotes them" if told["life_began"] is None else "train fits one"
+        )
+        lines.append(f"No model is in service: asof {how}.")
     else:
-        since = _moment(served["since"], zone)
+        since = moment_in(served["since"], zone)
         lines.append(f"{served['name']} ({served['id']}) is in service since {since}:")
         lines.append(f"  {served['reason']}")
     live = told["live_from"]
-    lines.append("Not live yet." if live is None else f"Live since {_moment(live, zone)}.")
+    lines.append("Not live yet." if live is None else f"Live since {moment_in(live, zone)}.")
     for name, table in told["tables"].items():
         apart = f", {table['in_quarantine']:,} in quarantine" if table["in_quarantine"] else ""
         rows = numbers.many(table["rows"], "row")
@@ -139,10 +161,10 @@ def _lines(told: Mapping[str, Any], zone: str) -> list[str]:
 def _running(server: Mapping[str, Any], zone: str) -> list[str]:
     """What a running server says of itself, in words."""
     clock = "a rehearsal's stream" if server["clock"] == "stream" else "the real clock"
-    lines = [f"It is {_moment(server['now'], zone)} by {clock}."]
+    lines = [f"It is {moment_in(server['now'], zone)} by {clock}."]
     if server["model"] is not None:
-        since = _moment(server["model_since"], zone)
-        as_of = _moment(server["model_as_of"], zone)
+        since = moment_in(server["model_since"], zone)
+        as_of = moment_in(server["model_as_of"], zone)
         lines.append(
             f"{server['model_name']} ({server['model']}) is in service since {since}, "
             f"trained as of {as_of}."
@@ -187,10 +209,11 @@ def _troubles(server: Mapping[str, Any]) -> list[str]:
 
 
 def _decision(told: Mapping[str, Any], zone: str) -> str:
-    return f"{_moment(told['moment'], zone)}  {IN_WORDS[told['kind']].format(**told)}"
+    return f"{moment_in(told['moment'], zone)}  {IN_WORDS[told['kind']].format(**told)}"
 
 
-def _moment(told: str, zone: str) -> str:
+def moment_in(told: str, zone: str) -> str:
+    """A moment in RFC 3339 as it is said in a zone."""
     from datetime import datetime
 
     from asof.compute.schedule import microseconds

@@ -40,6 +40,7 @@ from asof.stores.unsealed import unsealed
 if TYPE_CHECKING:
     import polars as pl
 
+_RECORDS = "records.db"
 FOLDER = ".asof"
 """The folder beside a system's file that holds the stores; version control is told to ignore it."""
 
@@ -47,6 +48,11 @@ FOLDER = ".asof"
 def directory_of(system: str, base: Path | str) -> Path:
     """Where the store of a system lies, by its name, below the folder in which its paths begin."""
     return Path(base) / FOLDER / system
+
+
+def has_store(directory: Path) -> bool:
+    """Whether a store was ever made in a directory."""
+    return (directory / _RECORDS).is_file()
 
 
 @contextmanager
@@ -83,7 +89,7 @@ class Store:
             ignore = top / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
-        self._database = Database(directory / "records.db")
+        self._database = Database(directory / _RECORDS)
         look(self._database, directory)
         self.journal = Journal(self._database)
         self.records = Records(self._database)

@@ -123,6 +123,21 @@ def test_an_order_by_hand_says_which_fields_it_wants(door):
     assert door.post("/v1/rollback", {}).status == 200
 
 
+def test_a_training_by_hand_begins_and_is_refused_in_words(door):
+    for body in ({"model": "m2"}, [], {"reason": 7}, {"reason": "x" * 2001}):
+        refused = door.post("/v1/train", body)
+        assert refused.status == 422
+        assert 'Send {"reason": WORDS}, or {}.' in refused.json()["mend"]
+    began = door.post("/v1/train", {"reason": "data were mended"})
+    assert began.status == 202
+    told = began.json()
+    assert told == {"model": "m3", "as_of": told["as_of"], "reason": "data were mended"}
+    assert told["as_of"].endswith("Z")
+    again = door.post("/v1/train", {})
+    assert again.status == 409
+    assert again.json()["title"] == "A model is being fitted already."
+
+
 def test_why_names_a_feature_of_an_answered_request(door):
     door.predict(parcel(5, weight=1.5))
     found = door.get("/v1/why?request=5&feature=weight")

@@ -71,6 +71,18 @@ def test_a_token_may_do_what_its_scope_says_and_look(guarded, scope):
     assert {door.get(path).status for path in LOOKING} == {200}
 
 
+def test_a_training_is_asked_for_with_the_scope_admin(guarded):
+    door, secrets = guarded
+    for scope in (Scope.PREDICT, Scope.INGEST):
+        door.token = secrets[scope]
+        refused = door.post("/v1/train", {"reason": "why"})
+        assert refused.status == 403
+        assert "may not take decisions by hand" in refused.json()["title"]
+    assert "m3" not in door.live.models
+    door.token = secrets[Scope.ADMIN]
+    assert door.post("/v1/train", {"reason": "why"}).status == 202
+
+
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Bearer x", "Basic eDp5", "b\xe9arer"])
 def test_a_wrong_token_is_no_token(guarded, given):
     door, secrets = guarded

@@ -22,7 +22,7 @@ import asof
 from asof import Col, Key, Time, days, hours
 from asof.compute.contract import REASONS, check, require_most
 from asof.declare.kept import POSITION
-from asof.engine.live.answers import Answer, Figure, Receipt, Row, SetApart
+from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Row, SetApart
 from asof.errors import DataRefused, NotReady, RequestRefused, StoreError, UsageError
 
 
@@ -229,6 +229,12 @@ class ToyLive:
         if vector is None or feature not in vector:
             raise UsageError(f"No request {request} was answered with a feature {feature}.")
         return {"request": request, "feature": feature, "value": vector[feature]}
+
+    async def train(self, reason: str) -> Begun:
+        if "m3" in self.models:
+            raise UsageError("A model is being fitted already.", found="m3", mend="Wait.")
+        self.models["m3"] = 0.9
+        return Begun("m3", self.at, reason)
 
     async def promote(self, model: str, reason: str) -> None:
         if model not in self.models:

@@ -52,6 +52,14 @@ class Receipt(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A training that began by hand: the model's name in the life, as of when (us UTC), and why."""
+
+    model: str
+    as_of: int
+    reason: str
+
+
 class Figure(msgspec.Struct, frozen=True):
     """One number for those who watch a system: in base units, named without a prefix.
 
@@ -125,6 +133,15 @@ class Live(Protocol):
 
     async def why(self, request: str, feature: str) -> Mapping[str, Any]:
         """The rows that a feature of an answered request saw, and those that it did not."""
+        ...
+
+    async def train(self, reason: str) -> Begun:
+        """Begin to fit a model on what is mature now, by hand; its end is a decision of its own.
+
+        Raises:
+            UsageError: it cannot be done now; a model is being fitted, or no label is mature.
+            NotReady: the journal broke.
+        """
         ...
 
     async def promote(self, model: str, reason: str) -> None:

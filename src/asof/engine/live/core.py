@@ -27,6 +27,7 @@ from asof.engine.live.snapshot import Before, before
 from asof.engine.loop import Log, Loop, Step
 from asof.engine.messages import (
     Look,
+    LookByHand,
     Message,
     Predicted,
     Promoted,
@@ -37,7 +38,7 @@ from asof.engine.messages import (
 )
 from asof.engine.replay import ENOUGH
 from asof.engine.state import State
-from asof.engine.steps.decide import RETRAIN, START, Decide
+from asof.engine.steps.decide import BY_HAND, RETRAIN, START, Decide
 from asof.units import DAY, MINUTE
 
 _AHEAD = (MINUTE, DAY, 40 * DAY)
@@ -278,6 +279,14 @@ class Core:
             self.expect_due(due)
             self.take(due)
 
+    def look_by_hand(self, at: int, reason: str) -> None:
+        """Look as of a moment whether to train, for somebody asks for it: a decision like any.
+
+        What is due by the moment must have been taken.
+        """
+        self.loop.put(LookByHand(at, BY_HAND, reason))
+        self.pass_timers(at)
+
     def begin_life(self, at: int) -> None:
         """Train the first model as of a moment: the life begins (LAW 7c)."""
         self.start = at
@@ -303,7 +312,7 @@ class Core:
 
     def _looked(self, _state: State, message: Message) -> Iterable[Message]:
         """After a look comes the next of its kind."""
-        if isinstance(message, Look) and message.scheduled != START:
+        if isinstance(message, Look) and message.scheduled in (RETRAIN, ""):
             self._schedule(message.at, message.scheduled)
         return ()
 

@@ -11,6 +11,7 @@ from asof.engine.messages import (
     BEGAN,
     Deferred,
     Look,
+    LookByHand,
     Message,
     Promoted,
     PromotedByHand,
@@ -24,7 +25,16 @@ from asof.stores.journal import Message as Journalled
 
 DECIDED: Mapping[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Look, TrainingBegan, Trained, TrainingFailed, Deferred, Promoted, PromotedByHand)
+    for kind in (
+        Look,
+        LookByHand,
+        TrainingBegan,
+        Trained,
+        TrainingFailed,
+        Deferred,
+        Promoted,
+        PromotedByHand,
+    )
 }
 """Messages of the loop that are journalled as such."""
 

@@ -19,6 +19,7 @@ from asof.engine.live.journalled import DECIDED, InLife, Past, message_of, paylo
 from asof.engine.live.serving import Served
 from asof.engine.messages import (
     BEGAN,
+    LookByHand,
     Message,
     PromotedByHand,
     Trained,
@@ -157,6 +158,9 @@ class _Rerun:
         self._decisions += 1
         if isinstance(message, PromotedByHand):  # while no server ran, looks were not taken either
             self.core.loop.take(message)
+            return
+        if isinstance(message, LookByHand):
+            self.core.look_by_hand(message.at, message.reason)
             return
         if isinstance(message, Trained | TrainingFailed):
             self.core.expect_due(message.at)

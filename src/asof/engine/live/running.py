@@ -14,7 +14,8 @@ from asof.compute.online.features import taken_rows
 from asof.compute.schedule import microseconds
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
-from asof.engine.live.answers import Answer, Figure, Receipt, Row
+from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Row
+from asof.engine.live.by_hand import train
 from asof.engine.live.child import Child, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.figures import figures
@@ -389,6 +390,20 @@ class Running:
         """The rows that a feature saw; see `Live.why`."""
         await asyncio.to_thread(self._journal.flush)
         return await asyncio.to_thread(self._why, request, feature)
+
+    async def train(self, reason: str) -> Begun:
+        """Begin to fit a model on what is mature now; see `Live.train`."""
+        self.front.require_whole()
+        # A rehearsal's moment is its tick: what is asked at it is asked after it (LAW 2a, 8c).
+        at = self._stamps.next() if self._stream is None else self._stream.at
+        return train(self.core, at, reason)
+
+    async def settled(self) -> None:
+        """Take what is due by now, and wait until no model is being fitted."""
+        self.core.pass_timers(self._now())
+        while self.core.loop.state.training is not None:
+            self.front.require_whole()
+            await asyncio.sleep(_LOOK)
 
     async def promote(self, model: str, reason: str) -> None:
         """Put a model of the registry into service by hand; nothing if it is there already."""

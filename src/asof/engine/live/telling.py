@@ -131,11 +131,8 @@ def waits_for(core: Core) -> str:
     due = core.next_timer
     when = "" if due is None else f", next at {_told(due)}"
     if core.start is not None:
-        if due is None:
-            return (
-                "no training is scheduled; asof score --fit trains a model, asof promote takes it"
-            )
-        return f"a training comes as declared{when}"
+        told = f"a training comes as declared{when}" if when else "no training is scheduled"
+        return told if core.start > core.clock.at else f"{told}; asof train trains a model now"
     known = core.labels.matured(core.clock.at)
     return f"{known:,} labels are mature, {ENOUGH:,} are needed; it is looked at each time{when}"
 

@@ -9,6 +9,7 @@ from asof.declare.schedules import AfterLabels, Never, Schedule, parts_of
 from asof.engine.messages import (
     Deferred,
     Look,
+    LookByHand,
     Message,
     Promoted,
     Trained,
@@ -20,6 +21,7 @@ from asof.units import Duration
 
 START = "start"
 RETRAIN = "retraining"
+BY_HAND = "by hand"
 
 
 class Labels(Protocol):
@@ -61,12 +63,16 @@ class Decide:
 
     def _reason(self, state: State, look: Look) -> str | None:
         """Why to train at a look, or None."""
+        if isinstance(look, LookByHand):
+            return look.reason
         if look.scheduled == START:
             return "the life starts" if state.begun == 0 else "the declaration is another now"
-        if state.begun == 0 or not self._retrains:
+        if state.begun == 0:
             return None
         if state.waiting is not None and state.training is None:
             return f"{state.waiting}, taken up after the training before"
+        if not self._retrains:
+            return None
         if look.scheduled == RETRAIN:
             return "scheduled"
         return self._enough(state, look)

@@ -114,6 +114,11 @@ class Handlers:
 
     # --- by hand ----------------------------------------------------------------------------------
 
+    async def train(self, call: Call) -> Reply:
+        """Begin to fit a model."""
+        order = await self._order(call, _TRAINING)
+        return 202, JSON, wire.began(await self._live.train(order.reason))
+
     async def promote(self, call: Call) -> Reply:
         """Put a model into service."""
         order = await self._order(call, _PROMOTION)
@@ -229,6 +234,7 @@ class Handlers:
             )  # fmt: skip
 
 
+_TRAINING = msgspec.json.Decoder(wire.Training)
 _PROMOTION = msgspec.json.Decoder(wire.Promotion)
 _ROLLBACK = msgspec.json.Decoder(wire.Rollback)
 _TICK = msgspec.json.Decoder(wire.Tick)
@@ -237,6 +243,7 @@ _WANTED: Mapping[type, str] = {
     wire.Promotion: 'Send {"version": ID, "reason": WORDS}: the id of a fitted model, as asof '
     "models lists them, and if you like why.",
     wire.Rollback: 'Send {"reason": WORDS}, or {}.',
+    wire.Training: 'Send {"reason": WORDS}, or {}.',
     wire.Tick: 'Send {"at": MOMENT, "rows": N, "requests": N}: RFC 3339, and whole numbers.',
 }
 """What the orders want in their bodies."""

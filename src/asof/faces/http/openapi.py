@@ -20,7 +20,8 @@ from asof.faces.http.tensors import TAKEN, Input
 
 Json = dict[str, Any]
 _WIRE = (
-    wire.Answers, wire.Taken, wire.Promotion, wire.Rollback, wire.Tick, wire.Done, Problem,
+    wire.Answers, wire.Taken, wire.Promotion, wire.Rollback, wire.Training, wire.TrainingBegan,
+    wire.Tick, wire.Done, Problem,
     oip.Inference, oip.Inferred, oip.ModelMetadata, oip.ServerMetadata, Input,
 )  # fmt: skip
 _TYPES: Mapping[type, Json] = {
@@ -84,6 +85,9 @@ def _paths(system: System[Any]) -> Json:
         "/v1/status": {"get": _get("Health in figures.", {"type": "object"})},
         "/v1/decisions": {"get": _decisions()},
         "/v1/why": {"get": _why()},
+        "/v1/train": {
+            "post": _post("Fit a model now.", "Training", "TrainingBegan", (409,), status=202)
+        },
         "/v1/promote": {"post": _post("Put a model into service.", "Promotion", "Done", (404,))},
         "/v1/rollback": {"post": _post("Take the model before.", "Rollback", "Done", (409,))},
         "/v1/clock": {"post": _post("Move a rehearsal's clock.", "Tick", "Done", (409,))},

@@ -27,6 +27,7 @@ def routes(handlers: Handlers) -> list[Route]:
         Route("GET", "/v1/status", h.status),
         Route("GET", "/v1/decisions", h.decisions),
         Route("GET", "/v1/why", h.why, Scope.PREDICT, weighs=True),
+        Route("POST", "/v1/train", h.train, Scope.ADMIN, weighs=True, missing=409),
         Route("POST", "/v1/promote", h.promote, Scope.ADMIN, weighs=True),
         Route("POST", "/v1/rollback", h.rollback, Scope.ADMIN, weighs=True, missing=409),
         Route("POST", "/v1/clock", h.clock, Scope.ADMIN, weighs=True, missing=409),

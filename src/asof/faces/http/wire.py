@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from asof.engine.live.answers import Answer, Receipt
+from asof.engine.live.answers import Answer, Begun, Receipt
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -80,6 +80,23 @@ class Rollback(msgspec.Struct, forbid_unknown_fields=True):
     reason: Reason = ""
 
 
+class Training(msgspec.Struct, forbid_unknown_fields=True):
+    """Fit a model on what is mature now, by hand; `reason` is kept."""
+
+    reason: Reason = ""
+
+
+class TrainingBegan(msgspec.Struct):
+    """A model is being fitted: its name in the life, as of when, and the reason that is kept.
+
+    What becomes of it is a decision of its own.
+    """
+
+    model: str
+    as_of: datetime
+    reason: str
+
+
 class Tick(msgspec.Struct, forbid_unknown_fields=True):
     """The moment to which a rehearsal's clock moves, once so many rows and requests have come."""
 
@@ -119,6 +136,11 @@ def _given(answer: Answer) -> Given:
         answer.request, answer.prediction, answer.model, moment(answer.at), moment(answer.as_of),
         answer.fallback, answer.recorded, answer.ages, answer.features,
     )  # fmt: skip
+
+
+def began(training: Begun) -> bytes:
+    """The body that tells of a training that began."""
+    return encode(TrainingBegan(training.model, moment(training.as_of), training.reason))
 
 
 def receipt(taken: Receipt) -> bytes:

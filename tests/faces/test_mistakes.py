@@ -370,11 +370,31 @@ def test_a_metric_that_a_week_does_not_have_is_words_in_that_week(work):
 def test_a_command_that_asks_for_what_is_not_there(work, command, says):
     if command[0] in ("why", "reproduce"):
         assert work.backtest("--quiet").status == 0
+    if command[0] == "quarantine":
+        assert work.asof("ingest", "system.py").status == 0
     done = work.asof(*command)
     well_told(done, USAGE)
     for words in says:
         assert words in done.err, done.err
     assert (work.folder / "deliveries.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",), ("models",), ("train",), ("promote", "abc"), ("rollback",), ("why", "7"),
+        ("reproduce", "abc"), ("backup", "copy"), ("quarantine list",), ("quarantine show", "1:1"),
+        ("quarantine release", "1:1"), ("token list",), ("token revoke", "cron"),
+    ],
+)  # fmt: skip
+def test_who_looks_at_a_system_that_keeps_nothing_is_told_so_and_makes_nothing(work, command):
+    name, *more = command
+    done = work.asof(*name.split(), "system.py", *more)
+    well_told(done, USAGE)
+    assert "parcels has no store yet: nothing was loaded" in done.err
+    assert "asof ingest" in done.err
+    assert not (work.folder / ".asof").exists()
+    assert not (work.folder / "copy").exists()
 
 
 def test_a_row_in_quarantine_that_is_still_bad_stays_there(work):

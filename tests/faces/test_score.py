@@ -154,7 +154,8 @@ def test_a_model_is_promoted_and_rolled_back_by_hand(lived):
 
 
 def test_there_must_be_something_to_promote_or_to_go_back_to(work):
-    assert "No model is in service" in work.asof("status", "system.py").out
+    assert work.asof("ingest", "system.py").status == ExitCode.DONE
+    assert "No model is in service: asof backtest" in work.asof("status", "system.py").out
     assert work.asof("rollback", "system.py").status == ExitCode.USAGE
     done = work.asof("promote", "system.py", "abc")
     assert done.status == ExitCode.USAGE

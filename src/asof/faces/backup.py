@@ -15,7 +15,7 @@ def run(reference: str, folder: str, *, as_json: bool) -> None:
     """Run the command."""
     found = project(reference)
     target = Path(folder).absolute()
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         copied = store.copy_to(target)
     if as_json:
         print_json({"system": found.system.name, "folder": str(target), **copied._asdict()})

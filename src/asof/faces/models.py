@@ -19,7 +19,7 @@ def list_models(reference: str, *, as_json: bool) -> None:
     """Every model of the system's store, those of its variants included."""
     found = project(reference)
     zone = zone_of(found.system)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         known = [model for model in store.models.list() if "fingerprint" in model.metadata]
     if as_json:
         print_json({"models": [{"id": m.id, "trigger": m.moment, **m.metadata} for m in known]})
@@ -35,7 +35,7 @@ def list_models(reference: str, *, as_json: bool) -> None:
 def reproduce_model(reference: str, identity: str, *, as_json: bool) -> None:
     """Fit a model again; leaves with 1 if the two differ."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         result = reproduce(found.system, store, identity)
     if as_json:
         print_json(result.to_dict())

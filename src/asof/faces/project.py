@@ -16,7 +16,7 @@ import asof
 from asof.declare.place import nearest
 from asof.declare.system import System
 from asof.errors import AsofError, UsageError
-from asof.stores.store import directory_of
+from asof.stores.store import directory_of, has_store
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,21 @@ class Project:
     def rehearsal(self) -> Path:
         """Where a rehearsal keeps its own tables and models."""
         return self.store.with_name(f"{self.system.name}-rehearsal")
+
+    def kept(self, place: Path | None = None) -> Path:
+        """Where tables and models are kept already (default: the system's own), to be looked at.
+
+        Raises:
+            UsageError: nothing was ever kept there.
+        """
+        place = self.store if place is None else place
+        if has_store(place):
+            return place
+        raise UsageError(
+            f"{self.system.name} has no store yet: nothing was loaded, and no server was started.",
+            found=f"nothing in {place}",
+            mend="asof ingest loads the declared files, asof up starts a server.",
+        )
 
     @property
     def runs(self) -> Path:

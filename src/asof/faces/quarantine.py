@@ -20,7 +20,7 @@ from asof.study.report.numbers import many
 def list_rows(reference: str, table: str | None, *, as_json: bool) -> None:
     """Every row in quarantine: name, file, reasons."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         rows = in_quarantine(store, table and table_of(found.system, table).name)
     if as_json:
         print_json({"quarantine": [asdict(row) for row in rows]})
@@ -33,7 +33,7 @@ def list_rows(reference: str, table: str | None, *, as_json: bool) -> None:
 def show_row(reference: str, name: str, *, as_json: bool) -> None:
     """One row as it was read, and why it is here."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         row = show(store, name)
     if as_json:
         print_json(asdict(row))
@@ -52,7 +52,7 @@ def release_row(reference: str, name: str, mended: Sequence[str]) -> None:
             raise UsageError(f"--set {pair} gives no value.", mend="Write --set COLUMN=VALUE.")
         values[column] = value
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         table = table_of(found.system, show(store, name).source)
         report = release(table, store, name, now=now(), mended=values or None)
     click.echo(f"Row {name} is in: {report.stored:,} stored.")

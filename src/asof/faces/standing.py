@@ -11,13 +11,12 @@ import click
 from asof.engine.clock import now
 from asof.engine.messages import BEGAN, IN_WORDS
 from asof.engine.service import InService, in_service, promote, promotions, roll_back
-from asof.errors import UsageError
 from asof.faces.console import print_json, shown
 from asof.faces.project import Project, project
 from asof.faces.remote import ask
 from asof.stores.records import LIVE_FROM
 from asof.stores.server import Server, running
-from asof.stores.store import Store, has_store
+from asof.stores.store import Store
 from asof.study.moments import iso
 from asof.study.periods import zone_of
 from asof.study.report import numbers
@@ -25,32 +24,20 @@ from asof.study.report import numbers
 _LAST = 5
 
 
-def _place(found: Project) -> Path:
-    """The stores that are meant: those of a rehearsal where only that one runs."""
-    rehearses = running(found.rehearsal) is not None and running(found.store) is None
-    return found.rehearsal if rehearses else found.store
-
-
-def require_store(found: Project) -> Path:
-    """Where the stores are that are meant.
+def place_of(found: Project) -> Path:
+    """The stores that are meant: those of a rehearsal where only that one runs.
 
     Raises:
-        UsageError: nothing was ever kept there.
+        UsageError: there are none.
     """
-    place = _place(found)
-    if not has_store(place):
-        raise UsageError(
-            f"{found.system.name} has no store yet: nothing was loaded, and no server was started.",
-            found=f"nothing in {shown(place)}",
-            mend="asof ingest loads the declared files, asof up starts a server.",
-        )
-    return place
+    rehearses = running(found.rehearsal) is not None and running(found.store) is None
+    return found.kept(found.rehearsal if rehearses else found.store)
 
 
 def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) -> None:
     """Put a model into service by hand."""
     found = project(reference)
-    with Store(require_store(found)) as store:
+    with Store(place_of(found)) as store:
         record = store.models.find(identity)
         server = running(store.directory)
         if server is not None:
@@ -65,7 +52,7 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
 def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
     """Put the model before into service again, by hand."""
     found = project(reference)
-    with Store(require_store(found)) as store:
+    with Store(place_of(found)) as store:
         server = running(store.directory)
         if server is not None:
             _by_hand(found, server, "/v1/rollback", {"reason": reason}, as_json=as_json)
@@ -77,7 +64,7 @@ def roll_back_model(reference: str, reason: str, *, as_json: bool) -> None:
 def show_status(reference: str, *, as_json: bool) -> None:
     """Tell how a system stands, as its server or its stores say."""
     found = project(reference)
-    with Store(require_store(found)) as store:
+    with Store(place_of(found)) as store:
         server = running(store.directory)
         told = _status(found, store)
     if server is not None:

@@ -33,7 +33,7 @@ def add_token(reference: str, name: str, scopes: Sequence[str], *, as_json: bool
 def show_tokens(reference: str, *, as_json: bool) -> None:
     """Every token: its name, what it may do, when it was made."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         known = store.tokens.list()
     if as_json:
         listed = [{"name": t.name, "scopes": sorted(t.scopes), "made": t.stamp} for t in known]
@@ -49,6 +49,6 @@ def show_tokens(reference: str, *, as_json: bool) -> None:
 def revoke_token(reference: str, name: str) -> None:
     """Take a token back."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         store.tokens.revoke(name)
     click.echo(f"Token {name} is revoked.")

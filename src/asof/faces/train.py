@@ -18,7 +18,7 @@ from asof.errors import EstimatorError, UsageError
 from asof.faces.console import print_json
 from asof.faces.project import Project, project, system_of
 from asof.faces.remote import ask
-from asof.faces.standing import moment_in, require_store
+from asof.faces.standing import moment_in, place_of
 from asof.stores.server import running as running_on
 from asof.stores.store import Store
 from asof.study.moments import iso
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def run(reference: str, reason: str, *, as_json: bool) -> None:
     """Run the command."""
     found = project(reference)
-    place = require_store(found)
+    place = place_of(found)
     server = running_on(place)
     if server is None:
         _alone(found, reference, place, reason, as_json=as_json)

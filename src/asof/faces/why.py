@@ -15,7 +15,7 @@ from asof.study.why import why
 def run(reference: str, request: str, feature: str | None, *, rows: int, as_json: bool) -> None:
     """Run the command."""
     found = project(reference)
-    with Store(found.store) as store:
+    with Store(found.kept()) as store:
         history = history_of(found.system, store, whole=True, newest=True)
     told = why(history, zone_of(found.system), request, feature, rows=rows)
     if as_json:

@@ -98,6 +98,11 @@ async def _trained(
     async with running(found.system, declared, place, Settings(address=""), _nothing) as live:
         await live.settled()  # what was due while no server ran, and a fit that was cut off
         began = await live.train(reason)
+        takes = found.system.training_takes
+        if takes.microseconds:
+            serves = iso(began.as_of + takes.microseconds)
+            click.echo(f"{began.model} is being fitted, and serves at {serves} at the earliest: "
+                       f"a training is declared to take {takes}.", err=True)  # fmt: skip
         await live.settled()
         return began, next(
             one

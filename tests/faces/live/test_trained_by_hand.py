@@ -152,3 +152,18 @@ def test_without_a_server_the_stores_get_their_model(begin, tmp_path, work):
     refused = work.asof("train", "system.py")
     assert refused.status == 2
     assert "The life on this store is that of another declaration." in refused.err
+
+
+def test_a_declared_duration_is_waited_for(begin, tmp_path, work):
+    write(tmp_path, change="system = system.but(training_takes=seconds(4))\n")
+    up = begin()
+    serving(up)
+    assert up.stop() == 0, up.said()
+    done = work.asof("train", "system.py", "--json")
+    assert done.status == 0, done.err
+    assert "m2 is being fitted, and serves at 20" in done.err
+    assert "declared to take" in done.err
+    with Store(up.store) as store:
+        began, trained = store.journal.read(kinds=["LookByHand", "Trained"])[-2:]
+    assert trained.payload["at"] - began.payload["at"] >= 4_000_000
+    assert again(tmp_path).equal

@@ -99,6 +99,7 @@ def test_prepare_is_offered_and_applied(lived):
     done = lived.asof(*asked)
     assert done.status == ExitCode.REFUSED
     assert "--prepare puts the file through the source's prepare= first" in done.err
+    assert "columns: parcel_id, shop, kilos, sent_at" in done.err
     assert not Path("out.csv").exists()
     assert lived.asof(*asked, "--prepare").status == ExitCode.DONE
     assert pl.read_csv("out.csv")["prediction"].null_count() == 0

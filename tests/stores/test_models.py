@@ -59,6 +59,14 @@ def test_the_name_within_a_life_leads_to_the_ids(store, fitted):
     assert caught.value.mend == f"Write the id: {two.id}."
 
 
+def test_only_models_of_a_life_are_offered(store, fitted):
+    life = store.models.put(fitted, moment=0, metadata={"name": "m1", "fingerprint": "a"})
+    store.models.put(fitted, moment=1, metadata={"name": "study", "fit": "b"})
+    with pytest.raises(UsageError) as caught:
+        store.models.find("zzz")
+    assert caught.value.found == f"models: {life.id}"
+
+
 def test_an_artifact_with_another_hash_is_not_loaded(store, fitted):
     kept = store.models.put(fitted, moment=7, metadata={})
 

@@ -107,7 +107,9 @@ def test_where_leads_are_longer_than_the_life_every_study_says_that_no_week_is_f
         )
     )
     report = asof.backtest(system, base=tmp_path, draws=50)
-    told = report._repr_mimebundle_()["text/plain"].replace("\n", " ")
+    assert str(report) == report._repr_mimebundle_()["text/plain"]
+    assert repr(report) == f"<Backtest of {system.name}>"
+    told = str(report).replace("\n", " ")
     assert "no week is final yet" in told
     assert "with final_share=0.95 in the declaration" in told
     counted = asof.backtest(system.but(final_share=0.95), base=tmp_path, draws=50).facts

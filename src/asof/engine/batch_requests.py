@@ -160,6 +160,7 @@ class Given:
         table = system.asked
         self._table = table if prepare else replace(table, prepare=None)
         self._name = rows.name if isinstance(rows, Path) else "the rows handed in"
+        self._head: pl.DataFrame | None = None  # with the columns that are not declared
         self._rows = self._opened(rows)
         self.total = self._count(rows)
         self._require_columns(table)
@@ -179,6 +180,7 @@ class Given:
             else:
                 found = pl.scan_parquet(rows, glob=False)
             there = set(found.collect_schema())
+            self._head = found.head(0).collect()
         return found.select(n.name for n in self._table.row.columns_ if n.name in there)
 
     def _count(self, rows: Path | ArrowStream) -> int | None:
@@ -189,7 +191,8 @@ class Given:
 
     def _require_columns(self, table: Table[Any]) -> None:
         try:
-            check(self._rows.head(0).collect(), self._table, what=self._name, part=True)
+            told = self._rows.head(0).collect() if self._head is None else self._head
+            check(told, self._table, what=self._name, part=True)
         except DataRefused as error:
             if table.prepare is not None and not self._prepare:
                 error.mend += " --prepare puts the file through the source's prepare= first."

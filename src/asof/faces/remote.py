@@ -59,7 +59,10 @@ def _refused(server: Server, error: HTTPError) -> UsageError:
     except ValueError:
         problem = {}
     mend = str(problem.get("mend", ""))
-    if error.code in (401, 403):
+    if error.code == 401:
+        mend = f"Put one into {TOKEN}, of any scope to look, of scope admin to decide; "
+        mend += "asof token add makes one."
+    if error.code == 403:
         mend = f"Put a token with the scope admin into {TOKEN}: asof token add makes one."
     return UsageError(
         str(problem.get("title", f"The server refused: {error.code}.")),

@@ -128,11 +128,11 @@ class Models:
             found = [_model(row) for row in connection.execute(query)]
         if len(found) == 1:
             return found[0]
-        every = self.list()
+        every = [model for model in self.list() if "fingerprint" in model.metadata]
         named = [model.id for model in every if model.metadata.get("name") == identity]
         if named and not found:
             raise UsageError(
-                f"'{identity}' is a name within one life, and many lives have one.",
+                f"'{identity}' is a name within one life; another life may have one, too.",
                 found=f"called {identity}: {', '.join(named[-5:])}",
                 mend=f"Write the id: {named[-1]}.",
             )

@@ -31,12 +31,12 @@ from asof.study.life import life_facts, predictions_frame
 from asof.study.saving import saved
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest:
     """A replayed life: `facts` for reading, `predictions` a frame with a row a request.
 
-    In a notebook it shows itself; `to_json()` gives the same facts, `save(folder)` writes the
-    report.
+    In a notebook it shows itself, and printed it says the same in words; `to_json()` gives the
+    same facts, `save(folder)` writes the report.
     """
 
     facts: Life
@@ -63,6 +63,14 @@ class Backtest:
         from asof.study.report.picture import picture
 
         return picture(self.facts, theme)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.facts.system}>"
+
+    def __str__(self) -> str:
+        from asof.study.report.terminal import lines
+
+        return "\n".join(lines(self.facts))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         from asof.study.report.notebook import mimebundle

@@ -74,6 +74,7 @@ class Findings:
     open: int
     scored_share: float | None
     never_came_share: float | None
+    late_share: float | None
     fallback_share: float | None
     quarantined: int
     quarantined_in_life: int
@@ -118,6 +119,7 @@ def findings(life: Life) -> Findings:
         open=sum(slot.open for slot in life.slots),
         scored_share=_share(scored, requests),
         never_came_share=_share(never_came, requests),
+        late_share=_share(life.labels.late, life.labels.mature),
         fallback_share=_share(life.coverage.fallback, life.coverage.asked),
         quarantined=sum(source.aside for source in life.sources),
         quarantined_in_life=sum(sum(source.quarantined_by_slot) for source in life.sources),

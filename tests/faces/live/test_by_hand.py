@@ -125,6 +125,7 @@ def test_a_server_asks_for_a_token_with_its_scope(begin, asof, tokens):
             assert refused.status == 2
             assert words in refused.err
             assert "asof token add" in refused.err
+            assert "of any scope to look, of scope admin to decide" in refused.err
     for command in (("promote", model), ("rollback",)):
         name, *more = command
         refused = asof(name, "system.py", *more, token=tokens["predict"])

@@ -168,7 +168,9 @@ def test_an_estimator_without_a_seed_is_said(compared: Run, filed) -> None:
 def empty(result: Compared, *words: str) -> None:
     """Nothing but words: no figure, no picture, no traceback."""
     assert result.facts.trouble
-    text = result._repr_mimebundle_()["text/plain"]
+    text = str(result)
+    assert text == result._repr_mimebundle_()["text/plain"]
+    assert repr(result).startswith("<Compared of ")
     for each in words:
         assert each in text.replace("\n", " ")
     assert "<svg" not in result.html()

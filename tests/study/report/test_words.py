@@ -10,6 +10,7 @@ import pytest
 from asof.study.facts import Figure, Life
 from asof.study.findings import findings
 from asof.study.report import titles, words
+from asof.study.report.terminal import lines
 
 
 def title(life: Life) -> str:
@@ -30,9 +31,9 @@ def test_a_title_is_one_sentence_of_at_most_ninety_characters(any_life: Life):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("gated", "Thirteen promotions kept flight-delay ahead of a model that never learns in"),
-        ("no_difference", "No difference is shown between flight-delay and a model that never"),
-        ("harmful", "Retraining flight-delay costs .0300 of log loss against a model that never"),
+        ("gated", "Thirteen promotions kept flight-delay ahead of a model that is not refit in"),
+        ("no_difference", "No difference is shown between flight-delay and a model that is not"),
+        ("harmful", "Retraining flight-delay costs .0300 of log loss against a model that is not"),
         ("one_slot", "flight-delay has a log loss of .5101 in its only week"),
         ("one_class", "flight-delay has no log loss to show because all outcomes are alike"),
         ("five_rows", "flight-delay has no log loss to show because 5 outcomes are too few"),
@@ -45,6 +46,21 @@ def test_a_title_is_one_sentence_of_at_most_ninety_characters(any_life: Life):
 )
 def test_titles_say_the_finding(name: str, expected: str):
     assert title(example_facts.LIVES[name]()).startswith(expected)
+
+
+def test_outcomes_that_came_too_late_are_said_to_be_so_and_what_follows_where_they_are_many():
+    life = example_facts.life()
+    few, many = (replace(life.labels, late=late) for late in (3, life.labels.mature // 5))
+    none = replace(life, labels=replace(life.labels, late=0))
+    assert "never came" in story(none)
+    assert "not in time" in story(replace(life, labels=few))
+    assert "A longer wait" not in story(replace(life, labels=few))
+    told = story(replace(life, labels=many))
+    assert "never came" not in told
+    assert "That is 20% of those that were due" in told
+    terminal = " ".join(" ".join(lines(replace(life, labels=many))).split())
+    assert "20% came after they were due and are not used; asof check says more" in terminal
+    assert "asof check says more" not in " ".join(" ".join(lines(none)).split())
 
 
 def test_a_system_that_loses_to_a_baseline_says_so_first():

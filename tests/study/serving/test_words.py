@@ -98,6 +98,13 @@ def test_each_result_has_its_words(name: str, title: str, advice: str):
     assert advice in " ".join(map(str, words.lead(facts)))
 
 
+def test_a_title_names_the_loss_of_a_mode_and_not_the_most_of_all_where_it_has_to_be_short():
+    facts = example_modes.usual()
+    metric = replace(facts.metric, words="mean absolute error, a name that is long")
+    title = words.title(replace(facts, metric=metric))
+    assert title.startswith("Features refreshed every night lose .0433 of mean absolute error")
+
+
 def test_worse_than_no_model_is_said_wherever_it_is_so():
     facts = example_modes.usual()
     said = " ".join(map(str, words.lead(facts)))

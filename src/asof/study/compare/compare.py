@@ -63,7 +63,7 @@ QUICK = 1 / 3
 """The part of the days of a life that `quick` compares on: its first ones."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared(Study):
     """A comparison of policies: `facts` for reading; in a notebook it shows itself.
 

@@ -34,7 +34,7 @@ from asof.study.report.told import Told
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gap(Study):
     """The gap of a system: `facts` for reading, `frame` a row a stage.
 

@@ -170,7 +170,8 @@ def labels(sheet: Sheet, here: Frame, y: float) -> float:
     """What became of the requests of each slot: outcome known, never came, still open."""
     life, found = here.life, here.found
     parts = [f"requests {words.each(life.slot_words)}"]
-    parts += [f"{numbers.count(found.never_came)} never came"] if found.never_came else []
+    never = f"{numbers.count(found.never_came)} {words.without_outcome(life)}"
+    parts += [never] if found.never_came else []
     parts += [f"{numbers.count(found.open)} still open"] if found.open else []
     top = heading(sheet, here, y, "Labels", parts)
     if not here.wide and here.width < 600:
@@ -219,7 +220,7 @@ def _bar(each: Bin, bottom: float, top: float) -> str:
 def _kinds(here: Frame) -> list[tuple[str, str]]:
     found = here.found
     kinds = [("known", "outcome known")] if found.scored else []
-    kinds += [("never", "never came")] if found.never_came else []
+    kinds += [("never", words.without_outcome(here.life))] if found.never_came else []
     return kinds + ([("wait", "open")] if found.open else [])
 
 

@@ -12,7 +12,7 @@ from asof.study.saving import saved
 
 
 class Study(ABC):
-    """A report of one picture: in a notebook it shows itself.
+    """A report of one picture: in a notebook it shows itself, and printed it says so in words.
 
     A study says what its facts are and what is told of them; page, picture, notebook and files
     follow from that. `picture` is the name of the picture's file.
@@ -40,6 +40,12 @@ class Study(ABC):
     def svg(self, theme: Literal["light", "dark"] = "light") -> str:
         """The picture as one self-contained file, "" where there is none."""
         return telling.picture(self.told(), theme)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.written.system}>"
+
+    def __str__(self) -> str:
+        return "\n".join(telling.lines(self.told()))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return telling.mimebundle(self.told())

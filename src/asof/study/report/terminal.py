@@ -100,7 +100,8 @@ def _facts(life: Life, found: Findings, width: int) -> Iterator[list[Span]]:
         ("read", read, ""),
         _quarantined(life, found),
         ("served", numbers.many(life.coverage.asked, "request"), _answers(life)),
-        ("labels", f"{numbers.count(found.scored)} known", _unknown(found)),
+        ("labels", f"{numbers.count(found.scored)} known", _unknown(life, found)),
+        *_late(life, found),
         *_figures(life, found),
         ("models", numbers.many(found.fits, "fit"), _became(found)),
     ]
@@ -132,8 +133,16 @@ def _answers(life: Life) -> str:
     return ", ".join(parts)
 
 
-def _unknown(found: Findings) -> str:
-    return f"{numbers.count(found.never_came)} never came, {numbers.count(found.open)} open"
+def _unknown(life: Life, found: Findings) -> str:
+    never = f"{numbers.count(found.never_came)} {words.without_outcome(life)}"
+    return f"{never}, {numbers.count(found.open)} open"
+
+
+def _late(life: Life, found: Findings) -> Iterator[tuple[str, str, str]]:
+    """Outcomes that came after they were due, where they are many: the wait is too short then."""
+    if found.late_share is not None and found.late_share >= words.LATE:
+        told = f"{numbers.share(found.late_share)} came after they were due and are not used; "
+        yield ("late", numbers.many(life.labels.late, "outcome"), f"{told}asof check says more")
 
 
 def _figures(life: Life, found: Findings) -> Iterator[tuple[str, str, str]]:

@@ -78,15 +78,15 @@ def _retraining_title(life: Life, found: Findings, name: str) -> Iterator[str]:
         number = numbers.spelt(found.promotions)
         times = "promotion" if found.promotions == 1 else "promotions"
         if 2 * pair.ahead > pair.slots and found.promotions:
-            yield f"{number} {times} kept {name} ahead of a model that never learns in {slots}"
+            yield f"{number} {times} kept {name} ahead of a model that is not refit in {slots}"
             yield f"{number} {times} kept {name} ahead of never refitting in {slots}"
         yield f"Retraining {name} is worth {size} of {metric}, ahead in {slots}"
         yield f"Retraining {name} is worth {size} of {metric}"
     elif pair.verdict == "worse":
-        yield f"Retraining {name} costs {size} of {metric} against a model that never learns"
+        yield f"Retraining {name} costs {size} of {metric} against a model that is not refit"
         yield f"Retraining {name} costs {size} of {metric}"
     elif pair.verdict == "no difference shown":
-        yield f"No difference is shown between {name} and a model that never learns"
+        yield f"No difference is shown between {name} and a model that is not refit"
         yield f"No difference is shown between retraining {name} and not"
     else:
         why = words.because(pair.why)

@@ -14,6 +14,9 @@ from asof.study.facts import Figure, Life, Series
 from asof.study.findings import Against, Findings, strongest
 from asof.study.report import numbers
 
+LATE = 0.01
+"""From which share of due outcomes those that came too late are warned of (`asof check`, too)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -217,12 +220,18 @@ def _fits(found: Findings) -> str:
     return "The only fit" if found.fits == 1 else f"All {numbers.count(found.fits)} fits"
 
 
+def without_outcome(life: Life) -> str:
+    """What is said of requests that were due and have no outcome: some may have one by now."""
+    return "not in time" if life.labels.late else "never came"
+
+
 def _label_words(life: Life, found: Findings) -> Iterator[Said]:
     labels = life.labels
     have = "has" if found.scored == 1 else "have"
     text = f"{numbers.count(found.scored)} of {numbers.many(found.requests, 'request')} {have} "
     text += "an outcome; "
-    text += f"{numbers.count(found.never_came)} never came, {numbers.count(found.open)} still open."
+    text += f"{numbers.count(found.never_came)} {without_outcome(life)}, "
+    text += f"{numbers.count(found.open)} still open."
     yield Said(text)
     if found.young_slots and found.scored:
         are, their = ("is", "its") if found.young_slots == 1 else ("are", "their")
@@ -244,6 +253,12 @@ def _label_words(life: Life, found: Findings) -> Iterator[Said]:
         came = numbers.many(labels.late, "outcome")
         was = "was" if labels.late == 1 else "were"
         yield Said(f"{came} came after the due time and {was} not used.")
+    if found.late_share is not None and found.late_share >= LATE:
+        yield Said(
+            f"That is {numbers.share(found.late_share)} of those that were due: trained on and "
+            "counted are the others alone, which may be of another kind. A longer wait, which "
+            "asof check names, lets them in."
+        )
 
 
 def _coverage_words(life: Life, found: Findings) -> Iterator[Said]:
@@ -298,8 +313,9 @@ def method(life: Life) -> list[str]:
         ),
         f"As of {as_of}; outcomes complete up to {until}. Declaration {life.fingerprint}.",
         (
-            "Not covered: requests that are still open and those whose outcome never came are in "
-            "no figure. A replay does not show what the system's own answers would have changed."
+            "Not covered: requests that are still open and those whose outcome did not come in "
+            "time are in no figure. A replay does not show what the system's own answers would "
+            "have changed."
         ),
         *life.notes,
     ]

@@ -37,7 +37,7 @@ QUICK = 1 / 3
 """The part of the days of a life that `quick` replays: its first ones, as one block of time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ServingStudy(Study):
     """The same requests answered in several modes: `facts` for reading, `frame` a row a mode.
 

@@ -57,7 +57,8 @@ def _batch_titles(facts: ServingFacts, name: str) -> Iterator[str]:
             yield (f"{fresh} lose {loss(facts, first)} of {metric}, {names.often(last)} {size}")
         else:
             yield f"{fresh} show no loss of {metric}; {names.often(last)} they lose {size}"
-        yield f"Batch serving loses up to {size} of {metric}"
+        yield f"{what} lose {size} of {metric}"
+        yield f"The stalest {last.kind} lose {size} of {metric}"
 
 
 def aligned(facts: ServingFacts) -> list[ModeFact]:

@@ -21,9 +21,12 @@ from aiohttp.test_utils import TestServer
 from parcels_up import Client
 
 import asof
+from asof.engine.live.rerun import rerun
 from asof.engine.rehearsal import Turn
 from asof.errors import AsofError
+from asof.faces.project import system_of
 from asof.faces.rehearse import Pace, Sender, Sent
+from asof.stores.store import Store
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "shop"
 
@@ -194,3 +197,31 @@ def test_who_waits_for_a_row_hears_of_the_first_time_that_it_is_asked(
         (answer,) = asked.result(60).json()["answers"]
     assert ticked.status == 200
     assert datetime.fromisoformat(answer["as_of"]) == datetime(2025, 1, 2, 1, tzinfo=UTC)
+
+
+def test_a_model_that_is_asked_for_by_hand_serves_what_is_asked_at_that_tick(
+    begin, tmp_path: Path
+) -> None:
+    write_meters(tmp_path)
+    (tmp_path / "system.py").write_text(
+        f"{METERS}\nsystem = online.but(name='meters', retraining=asof.never())\n"
+    )
+    up = begin("--rehearsal", "2025-01-02T00:00Z")
+    hour = {"rows": 0, "requests": 0}
+    assert up.client.ask("POST", "/v1/train", {}).status == 409, "no life has begun"
+    up.client.ask("POST", "/v1/clock", {"at": "2025-01-02T01:00:00Z", **hour})
+    began = up.client.ask("POST", "/v1/train", {"reason": "to see"})
+    assert (began.status, began.json()["as_of"]) == (202, "2025-01-02T01:00:00Z")
+    with ThreadPoolExecutor(1) as thread, closing(Client(up.port)) as client:
+        asked = thread.submit(client.predict, {"meter": "a"})
+        hour["requests"] = 1
+        up.client.ask("POST", "/v1/clock", {"at": "2025-01-02T02:00:00Z", **hour})
+        (answer,) = asked.result(60).json()["answers"]
+    assert datetime.fromisoformat(answer["as_of"]) == datetime(2025, 1, 2, 1, tzinfo=UTC)
+    status = up.client.status()
+    assert (status["model_name"], status["model"]) == ("m2", answer["version"])
+    assert status["model_since"] == "2025-01-02T01:00:00.000000Z"
+    assert up.stop() == 0, up.said()
+    with Store(tmp_path / ".asof" / "meters-rehearsal") as store:
+        found = rerun(system_of(str(tmp_path / "system.py")), store)
+    assert (found.answers, found.equal) == (1, True), found.first_difference

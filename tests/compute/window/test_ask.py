@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import oracle
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from oracle import Row
 from strategies import Question, World, rows, shuffled, worlds
 
+import asof.compute.window.ask as ask_
 import asof.compute.window.near as near_
 from asof.compute.window.ask import ask
 from asof.compute.window.contract import (
@@ -102,6 +104,86 @@ def test_rows_in_step_are_answered_as_others_are(world: World, lag: int):
     nobody = np.full(len(asked.at), -1, dtype=np.int64)
     slow = ask(in_step, replace(asked, own=nobody), spans, ALL)
     assert bits(quick, order) == bits(slow, order)
+
+
+def swept_or_not(
+    told: Rows, asked: Questions, spans: tuple[Span, ...], wanted: Wanted
+) -> tuple[Answers, Answers, bool]:
+    """The answers, those that are given group by group, and whether the first took a sweep."""
+    took: list[bool] = []
+    sweep = ask_.swept
+
+    def watched(*arguments: Any) -> bool:
+        took.append(sweep(*arguments))
+        return took[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ask_, "swept", watched)
+        quick = ask(told, asked, spans, wanted)
+        patch.setattr(ask_, "swept", lambda *_: False)
+        return quick, ask(told, asked, spans, wanted), took == [True]
+
+
+SUMMED = Aggregate.KNOWN | Aggregate.SUM | Aggregate.MEAN
+
+
+@settings(max_examples=300)
+@given(
+    worlds(keyed=False),
+    st.integers(-3, 3),
+    st.sampled_from([(SUMMED, SUMMED), (Aggregate.KNOWN, Aggregate.SUM), (Aggregate.MEAN,), ()]),
+)
+def test_one_sweep_answers_as_groups_do(world: World, lag: int, columns: tuple[Aggregate, ...]):
+    arranged_rows, _ = arranged(world.rows)
+    values = np.concatenate([arranged_rows.values, arranged_rows.values[:, ::-1]])
+    told = replace(
+        arranged_rows,
+        known_from=arranged_rows.event_time + lag,
+        known_until=None,
+        values=values[: len(columns)],
+        codes=np.empty((0, values.shape[1]), dtype=np.int32),
+    )
+    spans = tuple(Span(start, stop) for start, stop in world.spans)
+    wanted = Wanted(columns, edges=False)
+    asked = replace(put(world.questions), own=None)
+    quick, slow, took = swept_or_not(told, asked, spans, wanted)
+    small = (np.nan_to_num(np.abs(told.values)) < 2.0**31).all()
+    assert took == bool(small and len(told.event_time)) or not small
+    assert quick.recount == slow.recount
+    for one, other in zip(quick.spans, slow.spans, strict=True):
+        assert one.count.tobytes() == other.count.tobytes()
+        for mine, theirs in zip(one.columns, other.columns, strict=True):
+            assert {name: v.tobytes() for name, v in mine.items()} == {
+                name: v.tobytes() for name, v in theirs.items()
+            }
+
+
+@pytest.mark.parametrize("lag", [0, 40, -3000])
+def test_one_sweep_agrees_with_sorting_and_counting(lag: int):
+    """Thousands of rows and questions, crowds at one moment, and windows far from each other."""
+    random = np.random.default_rng(abs(lag))
+    n, m = 6000, 900
+    event_time = np.sort(random.integers(0, 50_000, n))
+    group = random.integers(-1, 40, n).astype(np.int32)
+    values = np.where(random.random(n) < 0.1, np.nan, random.integers(-50, 50, n) / 8)
+    at = random.permutation(np.r_[random.integers(-9, 60_000, m - 300), np.full(300, 20_000)])
+    asked = Questions(random.integers(-1, 45, m).astype(np.int32), at)
+    spans = (Span(-30_000, 0), Span(-300, 0), Span(-20_000, -1000), Span(-50, 90), Span(0, 5000))
+    no_codes = np.empty((0, n), dtype=np.int32)
+    told = Rows(group, event_time, event_time + lag, None, values[None], no_codes)
+    answers, _, took = swept_or_not(told, asked, spans, Wanted((SUMMED,), edges=False))
+    assert took
+    for span, found in zip(spans, answers.spans, strict=True):
+        for i, moment in enumerate(at):
+            inside = (event_time >= moment + span.start) & (event_time < moment + span.stop)
+            mine = (group == asked.group[i]) & (group >= 0)
+            rows = np.flatnonzero(inside & mine & (event_time + lag < moment))
+            known = values[rows][~np.isnan(values[rows])]
+            assert found.count[i] == len(rows)
+            assert found.columns[0][Aggregate.KNOWN][i] == len(known)
+            if len(known):
+                assert found.columns[0][Aggregate.SUM][i] == known.sum()
+                assert found.columns[0][Aggregate.MEAN][i] == known.sum() / len(known)
 
 
 @settings(max_examples=80)

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from asof.compute.window.batch import Bench, Source, answer_groups
-from asof.compute.window.contract import (
-    NULL,
-    Answers,
-    Moments,
-    Questions,
-    Recount,
-    Rows,
-    Span,
-    Wanted,
-)
-from asof.compute.window.grouping import count_groups, in_order, one_lag, put_back
-from asof.compute.window.near import UNTURNED, grouped, in_parts, sealed
-from asof.compute.window.prefix import new_prefix
-from asof.compute.window.shape import (
-    check_wanted,
-    empty_answers,
-    new_state,
-    of_span,
-    plan_columns,
-)
+from asof.compute.window.contract import Answers, Moments, Questions, Recount, Rows, Span, Wanted
+from asof.compute.window.grouping import in_order, one_lag
+from asof.compute.window.shape import check_wanted, of_span, plan_columns
+from asof.compute.window.source import NOTHING, UNTURNED, Source, sealed
+from asof.compute.window.sweep import Asked, swept
 from asof.errors import UsageError
 
-NOTHING: Moments = np.empty(0, dtype=np.int64)
 MOST_ROWS = 2**31 - 1
 
 
@@ -49,29 +32,11 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
     ([1.0, 3.0, 0.0], [True, True, False])
     """
     _check(rows, questions, spans, wanted)
-    group, at = sealed(questions.group), sealed(questions.at)
-    row_group = sealed(rows.group)
-    asked = np.zeros(max(0, int(group.max(initial=-1))) + 1, dtype=np.int64)
-    sizes = np.zeros_like(asked)
-    count_groups(group, asked)
-    count_groups(row_group, sizes)
-    sizes[asked == 0] = 0
-    turn = UNTURNED
-    if not in_order(at):
-        turn = np.argsort(at, kind="stable").astype(np.int32)
-    question_starts = _starts(asked)
-    order = np.empty(int(question_starts[-1]), dtype=np.int32)
-    order = grouped(group, turn, question_starts, asked > 0, order)
-
     plan, slots = plan_columns(wanted)
     edges = 2 if wanted.edges else 0
-    many = len(at)
+    many = len(questions.at)
     counts = np.empty((len(spans), 1 + len(rows.codes) + edges, many), dtype=np.int64)
     floats = np.empty((len(spans), slots, many), dtype=np.float64)
-    widths = (rows.codes.max(axis=1, initial=-1) + 1).astype(np.int64)
-    longest = int(sizes.max(initial=0))
-    distinct = int(np.minimum(widths, longest).sum())
-    state = new_state(plan, spans, longest, len(rows.codes), distinct)
     source = Source(
         sealed(rows.event_time),
         sealed(_known(rows)),
@@ -80,34 +45,27 @@ def ask(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wante
         sealed(rows.codes),
         sealed(NOTHING if questions.own is None or rows.key is None else rows.key),
     )
-    at, own = sealed(at[order]), sealed(NOTHING if questions.own is None else questions.own[order])
-    bench, prefix = _new_bench(longest, widths), new_prefix(plan, longest)
-    for part in in_parts(source, row_group, _starts(sizes), asked > 0, origins=wanted.edges):
-        asking = question_starts[part.first : part.last + 1]
-        answer_groups(
-            part.source, part.order, part.starts, asking,
-            at, own, state, bench, prefix, counts, floats,
-        )  # fmt: skip
-        if part.origins is not None:
-            found = counts[:, -edges:, asking[0] : asking[-1]]
-            found[:] = np.where(found < 0, NULL, part.origins[found])
-    places = np.full(many, len(order), dtype=np.int32)
-    places[order] = np.arange(len(order), dtype=np.int32)
-    room = np.empty(len(order) + 1, dtype=np.int64)
-    empty_counts, empty_floats = empty_answers(wanted, len(rows.codes))
-    put_back(counts, places, empty_counts, room)
-    put_back(floats.view(np.int64), places, empty_floats.view(np.int64), room)
+    group, turn = sealed(rows.group), UNTURNED
+    if not in_order(sealed(questions.at)):
+        turn = sealed(np.argsort(questions.at, kind="stable").astype(np.int32))
+    at = questions.at[turn] if len(turn) else questions.at
+    asked = Asked(sealed(questions.group), sealed(at), sealed(turn))
+    recount = Recount()
+    if questions.own is not None or not swept(source, group, asked, spans, plan, counts, floats):
+        from asof.compute.window.group import by_group  # a sweep has no use for all its kernels
+
+        recount = by_group(source, group, questions, turn, spans, wanted, counts, floats)
     return Answers(
-        matched=group >= 0,
+        matched=questions.group >= 0,
         spans=tuple(
             of_span(*found, wanted, len(rows.codes)) for found in zip(counts, floats, strict=True)
         ),
-        recount=Recount(*(int(count) for count in state.recount)),
+        recount=recount,
     )
 
 
 def _known(rows: Rows) -> Moments:
-    """When rows become known; where all have one lag, that alone (see `batch.Source`)."""
+    """When rows become known; where all have one lag, that alone (see `Source`)."""
     if rows.known_from is rows.event_time:
         return np.zeros(1, dtype=np.int64)
     event_time, known_from = sealed(rows.event_time), sealed(rows.known_from)
@@ -137,24 +95,3 @@ def _check(rows: Rows, questions: Questions, spans: tuple[Span, ...], wanted: Wa
             found=f"{len(rows.group):,} rows",
             mend=f"Divide them by key; at most {MOST_ROWS:,} go together.",
         )
-
-
-def _starts(sizes: Moments) -> Moments:
-    """Where each group begins, and the end."""
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
-
-
-def _new_bench(size: int, widths: Moments) -> Bench:
-    base = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(widths)])
-    return Bench(
-        known_from=np.empty(size, dtype=np.int64),
-        known_until=np.empty(size, dtype=np.int64),
-        key=np.empty(size, dtype=np.int64),
-        shown=np.empty(size, dtype=np.int32),
-        ended=np.empty(size, dtype=np.int32),
-        by_key=np.empty(size, dtype=np.int32),
-        spare=np.empty(size, dtype=np.int32),
-        local=np.full(int(base[-1]), NULL, dtype=np.int32),
-        base=base,
-        passed=np.zeros(2, dtype=np.int64),
-    )

@@ -12,8 +12,6 @@ from asof.compute.window.jit import (
     I8,
     I8S,
     I8SSS,
-    READ_F8SS,
-    READ_I4SS,
     READ_I8S,
     U1,
     VOID,
@@ -22,6 +20,7 @@ from asof.compute.window.jit import (
     named,
 )
 from asof.compute.window.prefix import PREFIX, Prefix, reach_for, sum_up
+from asof.compute.window.source import SOURCE, Source
 from asof.compute.window.state import (
     COUNT,
     HIGH,
@@ -46,18 +45,6 @@ SHOWN = 0
 ENDED = 1
 
 
-class Source(NamedTuple):
-    """The rows as they were handed in; `known_until` and `key` may be empty."""
-
-    event_time: Moments
-    known_from: Moments
-    """int64[n], or int64[1]: the lag after `event_time` that all rows have in common."""
-    known_until: Moments
-    values: Floats
-    codes: Codes
-    key: Moments
-
-
 class Bench(NamedTuple):
     """Room for one group beside its `State`, as long as the largest group."""
 
@@ -79,7 +66,6 @@ class Bench(NamedTuple):
     """int64[2]: how many places of `shown` and of `ended` have had their turn."""
 
 
-SOURCE = named((READ_I8S, READ_I8S, READ_I8S, READ_F8SS, READ_I4SS, READ_I8S), Source)
 BENCH = named((I8S, I8S, I8S, I4S, I4S, I4S, I4S, I4S, I8S, I8S), Bench)
 
 

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from asof.compute.window.batch import SOURCE, Source
 from asof.compute.window.contract import Codes, Moments
 from asof.compute.window.grouping import place_groups
 from asof.compute.window.jit import (
@@ -34,9 +33,7 @@ from asof.compute.window.jit import (
     inlined,
     named,
 )
-
-T = TypeVar("T", bound=np.generic)
-UNTURNED: Codes = np.empty(0, dtype=np.int32)
+from asof.compute.window.source import SOURCE, UNTURNED, Source, sealed
 
 BLOCK = 1 << 15
 """Rows in a block, and more where one group has more."""
@@ -124,13 +121,6 @@ def _room_for(column: npt.NDArray[Any], rows: int, size: int) -> npt.NDArray[Any
     """Room for some values of a column; none if it has not one for each row."""
     size = size if column.shape[-1] == rows else 0
     return np.empty((*column.shape[:-1], size), dtype=column.dtype)
-
-
-def sealed(array: npt.NDArray[T]) -> npt.NDArray[T]:
-    """The same numbers, in C order and not to be written to (as they often are from Arrow)."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 @inlined(VOID, SOURCE, I8, I8, I4S, I8S, ROOM, I4S, I4S)

@@ -37,6 +37,7 @@ MAGNITUDE = 96
 """Values of 2^96 quanta and more are too large."""
 
 _struct = cast("Any", create_struct_proxy)
+APART = cast("Any", types.UniTuple)(I8, 3)
 I64 = ir.IntType(64)
 I128 = ir.IntType(128)
 I256 = ir.IntType(256)
@@ -203,11 +204,9 @@ def power_of_two(exponent: int) -> float:
     return power
 
 
-@inlined(VOID, I8S, I8, F8, I8, I8, U1)
-def accumulate(
-    words: Moments, at: int, value: float, quantum: int, sign: int, squares: bool
-) -> None:
-    """Add a value that is not NaN (sign 1) to the accumulator at `at`, or withdraw it (-1)."""
+@inlined(APART, F8, I8)
+def _taken_apart(value: float, quantum: int) -> tuple[int, int, int]:
+    """A value in quanta as whole * 2^shift without its sign, and what it adds to the word `ODD`."""
     bits = bits_of(value)
     exponent = (bits >> 52) & 0x7FF
     whole = bits & 0xFFFFFFFFFFFFF
@@ -216,23 +215,39 @@ def accumulate(
     else:
         whole |= 0x10000000000000
     shift = exponent - 1075 - quantum
-    words[at + KNOWN] += sign
     if shift > MAGNITUDE - 53:
-        words[at + ODD] += sign * LARGE
-        return
-    if shift < 0:
-        cut = min(-shift, 60)
-        lost = whole & ((1 << cut) - 1)
-        whole >>= cut
-        half = 1 << (cut - 1)
-        if lost > half or (lost == half and whole & 1 == 1):
-            whole += 1
-        if lost != 0:
-            words[at + ODD] += sign * ROUNDED
-        shift = 0
-    _add_term(words, at, whole, shift, (bits < 0) != (sign < 0))
+        return 0, 0, LARGE
+    if shift >= 0:
+        return whole, shift, 0
+    cut = min(-shift, 60)
+    lost = whole & ((1 << cut) - 1)
+    whole >>= cut
+    half = 1 << (cut - 1)
+    if lost > half or (lost == half and whole & 1 == 1):
+        whole += 1
+    return whole, 0, ROUNDED if lost != 0 else 0
+
+
+@inlined(VOID, I8S, I8, F8, I8, I8, U1)
+def accumulate(
+    words: Moments, at: int, value: float, quantum: int, sign: int, squares: bool
+) -> None:
+    """Add a value that is not NaN (sign 1) to the accumulator at `at`, or withdraw it (-1)."""
+    whole, shift, odd = _taken_apart(value, quantum)
+    words[at + KNOWN] += sign
+    words[at + ODD] += sign * odd
+    _add_term(words, at, whole, shift, (bits_of(value) < 0) != (sign < 0))
     if squares:
         _add_square(words, at + 2, whole, shift, sign < 0)
+
+
+@inlined(I8, I8S, I8, F8, I8)
+def add_to_record(records: Moments, to: int, value: float, quantum: int) -> int:
+    """Add a value that is not NaN to a record of 3 words (see `prefix`); 1 if it is too large."""
+    whole, shift, odd = _taken_apart(value, quantum)
+    _add_term(records, to, whole, shift, bits_of(value) < 0)
+    records[to + 2] += 1 + (odd & -ROUNDED)
+    return odd & (ROUNDED - 1)
 
 
 @inlined(I8, I8S, I8)

@@ -10,6 +10,7 @@ from typing import TextIO, cast
 
 import click
 
+from asof.engine.frames import with_room
 from asof.errors import AsofError, ExitCode
 from asof.faces.arguments import DRAWS, JSON, OUT, QUIET, SYSTEM, WORKERS
 from asof.faces.collecting import rarely
@@ -366,7 +367,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
     with rarely():
-        code = _run(arguments)
+        code = with_room(lambda: _run(arguments))
     sys.exit(code)
 
 

@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from asof.engine.clock import elapsed
+from asof.engine.frames import with_room
 from asof.errors import AsofError
 
 _LOOK = 0.25
@@ -50,6 +51,10 @@ def _work(pipe: Connection) -> None:
     threading.Thread(target=_end_with_the_server, name="asof-watch", daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(_GIVES_WAY)
+    with_room(lambda: _work_on(pipe))
+
+
+def _work_on(pipe: Connection) -> None:
     while True:
         try:
             function, arguments = pipe.recv()

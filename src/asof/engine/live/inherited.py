@@ -1,16 +1,43 @@
-"""What a start finds of the models that served: those that can answer, and why others cannot."""
+"""What a start finds: the newest snapshot, the models that can answer, and why others cannot."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from asof.declare.system import System
+from asof.engine.live.front import ROWS
 from asof.engine.live.journalled import InLife
 from asof.engine.live.serving import Served
 from asof.engine.registry import with_runtime
 from asof.errors import StoreError, UsageError
+from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
+
+_ROW_BY_ROW = 50_000
+"""So many rows after a snapshot are quicker taken one by one than all tables read anew."""
+
+
+class Kept(NamedTuple):
+    """A snapshot, and the tables of which rows came after it."""
+
+    snapshot: Snapshot
+    later: list[str]
+
+
+def kept(system: System[Any], store: Store) -> Kept | None:
+    """The newest snapshot of a declaration, unless so much came since that it is no help."""
+    found = store.snapshots.newest(upto=store.journal.head()).snapshot
+    if found is None or found.facts["fingerprint"] != system.fingerprint:
+        return None
+    came: Counter[str] = Counter()
+    for chunk in store.journal.messages(after=found.offset, kinds=[ROWS], content=False):
+        for one in chunk:  # what was loaded from a file says itself of which table it is
+            came[one.source or one.payload["source"]] += int(one.payload["rows"])
+    if came.total() > _ROW_BY_ROW:
+        return None
+    return Kept(found, [table.name for table in system.tables if table.name in came])
 
 
 class Inherited(NamedTuple):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from asof.engine.live.core import Core
 from asof.engine.live.figures import figures
 from asof.engine.live.fit import Declared, FitDone
 from asof.engine.live.fits import LiveFits
-from asof.engine.live.front import ROWS, Front
-from asof.engine.live.inherited import inherited, ready_to_serve
+from asof.engine.live.front import Front
+from asof.engine.live.inherited import Kept, inherited, kept, ready_to_serve
 from asof.engine.live.journalled import DECIDED, InLife, Past
 from asof.engine.live.parity import Parity
 from asof.engine.live.sealing import Sealing
@@ -47,7 +48,6 @@ from asof.engine.steps.decide import START
 from asof.errors import StoreError, UsageError
 from asof.stores.live import LiveJournal
 from asof.stores.records import LIVE_FROM
-from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
 
 _LOOK = 0.2
@@ -55,9 +55,6 @@ _LOOK = 0.2
 
 _MUCH, _WORK, _BREATH = 128, 0.004, 0.0008
 """While more bodies than that wait: seconds of answering at a stretch, and of the pause after."""
-
-_ROW_BY_ROW = 50_000
-"""So many rows after a snapshot are quicker taken one by one than all tables read anew."""
 
 
 Why = Callable[[str, str], Mapping[str, Any]]
@@ -134,14 +131,17 @@ class Running:
         past, at = self._past, self._now()
         self._store.records.fix(LIVE_FROM, at)
         run = self.core.serving.as_of(at)
-        found = inherited(self.system, self._store, past.served, run)
+        with ThreadPoolExecutor(1) as beside:  # models are made ready meanwhile
+            reading = beside.submit(kept, self.system, self._store)
+            found = inherited(self.system, self._store, past.served, run)
+            snapshot = reading.result()
         self._unfit, self._strange = found.damaged, found.strange
         for model in found.models:
             self.core.serving.promote(model)
         if past.start is not None and past.fingerprint != self.system.fingerprint:
             # Another declaration is another life: it begins with a training of its own.
             self._note_start(max(at, past.last))
-        self._read(at)
+        self._read(at, snapshot)
         if past.state.training is not None:
             trigger = past.state.training
             self._fits.begin(TrainingBegan(trigger, f"m{past.state.begun}", "taken up again"))
@@ -150,33 +150,25 @@ class Running:
         self._run(self._keep_time())
         self._run(self._keep_sealing())
 
-    def _read(self, at: int) -> None:
-        """Build the state from the newest snapshot and what came since, or from all tables."""
+    def _read(self, at: int, since: Kept | None) -> None:
+        """Build the state from a snapshot and what came since, or from all tables."""
         past = self._past
         core = self.core
-        found = self._snapshot()
-        if found is None:
+        if since is None:
             stored = {name: self._store.rows(table) for name, table in core.tables.items()}
             core.begin(stored, at, life=past)
             return
+        found = since.snapshot
         core.begin(
             {name: found.frames[f"rows.{name}"] for name in core.tables},
             int(found.facts["moment"]),
             life=past,
             past=read_before(self.system, found.frames),
         )
-        for name, table in core.tables.items():
+        for name in since.later:
+            table = core.tables[name]
             core.put(name, taken_rows(table, self._store.rows(table, after=found.offset)))
         core.expect_due(at)
-
-    def _snapshot(self) -> Snapshot | None:
-        """The newest snapshot of this declaration, unless so much came since that it is no help."""
-        found = self._store.snapshots.newest(upto=self._store.journal.head()).snapshot
-        if found is None or found.facts["fingerprint"] != self.system.fingerprint:
-            return None
-        chunks = self._store.journal.messages(after=found.offset, kinds=[ROWS], content=False)
-        came = sum(int(one.payload["rows"]) for chunk in chunks for one in chunk)
-        return found if came <= _ROW_BY_ROW else None
 
     def _begin_at_once(self, at: int) -> None:
         """Begin the life as declared; where nothing is, now if history has labels enough.
@@ -217,7 +209,7 @@ class Running:
         self._reload = False
         models = self.core.serving.models
         self.core = self.front.core = self._new_core()
-        self._read(self._stamps.next())
+        self._read(self._stamps.next(), kept(self.system, self._store))
         for model in models:
             self.core.serving.promote(model)
         for message in self._told_of:

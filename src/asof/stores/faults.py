@@ -16,21 +16,21 @@ _FULL = ("No space left on device", "disk is full", "os error 28", "os error 122
 @contextmanager
 def in_words(doing: str, place: Path) -> Generator[None]:
     """Turn what a library raises while `doing` something at `place` into a `StoreError`."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, _of_libraries()):
+            raise
+        raise _worded(error, doing, place) from error
+
+
+def _of_libraries() -> tuple[type[Exception], ...]:
+    """What the disk and the libraries raise; imported once something was, for they take long."""
     from deltalake.exceptions import DeltaError, TableNotFoundError
     from polars.exceptions import PolarsError
     from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        yield
-    except (
-        OSError,
-        sqlite3.Error,
-        SQLAlchemyError,
-        DeltaError,
-        TableNotFoundError,
-        PolarsError,
-    ) as error:
-        raise _worded(error, doing, place) from error
+    return OSError, sqlite3.Error, SQLAlchemyError, DeltaError, TableNotFoundError, PolarsError
 
 
 def _worded(error: Exception, doing: str, place: Path) -> StoreError:

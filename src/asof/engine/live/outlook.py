@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asof.compute.metric import metric
 from asof.compute.online.labels import Labelled
@@ -14,8 +15,18 @@ from asof.declare.system import System
 from asof.engine.live.serving import Reply
 from asof.errors import MetricUndefined
 
-_LAST = 10_000
+LAST = 10_000
 """Labelled answers that the figure rests on."""
+
+
+class Carried(NamedTuple):
+    """What was answered before a start: by request where no label is known, and what was scored.
+
+    `scored` holds labels, and the predictions beside them, the newest last.
+    """
+
+    given: Mapping[str, float]
+    scored: NDArray[np.float64]
 
 
 class Outlook:
@@ -24,10 +35,25 @@ class Outlook:
     def __init__(self, system: System[Any]) -> None:
         self._metric = metric(system.measured)
         self._given: dict[str, float | None] = {}
-        self._scored, self._count = np.empty((2, _LAST)), 0
+        self._scored, self._count = np.empty((2, LAST)), 0
         self._figures: tuple[int, float | None, str] = (-1, None, "")
         self.labelled = 0
         self.never_came = 0
+        self._held: list[Labelled] | None = None
+
+    def hold(self) -> None:
+        """Let labels wait: what was answered before the start is still being read."""
+        self._held = []
+
+    def take_up(self, carried: Carried) -> None:
+        """Go on from what was answered and scored before the start."""
+        self._count = count = min(carried.scored.shape[1], LAST)
+        self._scored[:, :count] = carried.scored[:, -count:] if count else 0.0
+        for name, prediction in carried.given.items():
+            if name in self._given:  # before what was answered since: the first is scored
+                self._given[name] = prediction
+        held, self._held = self._held, None
+        self.told(held or ())
 
     def expect(self, asked: Iterable[Asked]) -> None:
         """Labels are waited for."""
@@ -44,6 +70,9 @@ class Outlook:
 
     def told(self, news: Iterable[Labelled]) -> None:
         """Score the answers whose labels are known now."""
+        if self._held is not None:
+            self._held += news
+            return
         for labelled in news:
             given = self._given.pop(labelled.asked.name, None)
             if labelled.value != labelled.value:  # NaN differs from itself
@@ -51,7 +80,7 @@ class Outlook:
             else:
                 self.labelled += 1
                 if given is not None:
-                    self._scored[:, self._count % _LAST] = labelled.value, given
+                    self._scored[:, self._count % LAST] = labelled.value, given
                     self._count += 1
 
     def figures(self) -> Mapping[str, Any]:
@@ -60,12 +89,12 @@ class Outlook:
             self._figures = (self._count, *self._measured())
         _, value, why_none = self._figures
         return {
-            "metric": self._metric.name, "value": value, "answers": min(self._count, _LAST),
+            "metric": self._metric.name, "value": value, "answers": min(self._count, LAST),
             "labelled": self.labelled, "never_came": self.never_came, "why_none": why_none,
         }  # fmt: skip
 
     def _measured(self) -> tuple[float | None, str]:
-        labels, given = self._scored[:, : min(self._count, _LAST)]
+        labels, given = self._scored[:, : min(self._count, LAST)]
         try:
             return self._metric.value(labels, given), ""
         except MetricUndefined as error:

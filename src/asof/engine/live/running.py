@@ -17,6 +17,7 @@ from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
 from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Row
 from asof.engine.live.by_hand import train
+from asof.engine.live.carried import carried
 from asof.engine.live.child import Child, Limits
 from asof.engine.live.core import Core
 from asof.engine.live.figures import figures
@@ -154,6 +155,8 @@ class Running:
         """Build the state from a snapshot and what came since, or from all tables."""
         past = self._past
         core = self.core
+        core.outlook.hold()
+        self._run(self._carry(core, since))
         if since is None:
             stored = {name: self._store.rows(table) for name, table in core.tables.items()}
             core.begin(stored, at, life=past)
@@ -169,6 +172,11 @@ class Running:
             table = core.tables[name]
             core.put(name, taken_rows(table, self._store.rows(table, after=found.offset)))
         core.expect_due(at)
+
+    async def _carry(self, core: Core, since: Kept | None) -> None:
+        """Let the score go on where it was; answers do not wait for it."""
+        found = None if since is None else since.snapshot
+        core.outlook.take_up(await asyncio.to_thread(carried, self.system, self._store, found))
 
     def _begin_at_once(self, at: int) -> None:
         """Begin the life as declared; where nothing is, now if history has labels enough.

@@ -24,8 +24,10 @@ from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.engine.history import History
+from asof.engine.live.carried import framed_answers, newest
 from asof.engine.live.fit import Declared
 from asof.engine.live.serving import LiveServing
+from asof.engine.messages import BEGAN
 from asof.stores.store import Store
 
 _FIRED, _RIPE, _OPEN = "fired", "ripe", "open"
@@ -46,14 +48,23 @@ class Before:
 
 def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int) -> Before:
     """What happened before a moment, from the rows of all tables as the store keeps them."""
-    asked = system.asked
-    nothing = Before(pl.DataFrame(schema=_key_schema(system)), np.empty(0, dtype=np.int64), [])
-    if not stored[asked.name].height:
-        return nothing
+    return _before(system, _history(system, stored, moment), moment)
+
+
+def _history(
+    system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int
+) -> History | None:
+    """What was asked before a moment, None where nothing was."""
+    if not stored[system.asked.name].height:
+        return None
     tables = {table.name: versions(table, stored[table.name]) for table in system.tables}
     history = History(system, tables, moment, empty=True)
-    if not len(history):
-        return nothing
+    return history if len(history) else None
+
+
+def _before(system: System[Any], history: History | None, moment: int) -> Before:
+    if history is None:
+        return Before(pl.DataFrame(schema=_key_schema(system)), np.empty(0, dtype=np.int64), [])
     requests, due = history.requests, history.outcomes.due
     fired_keys = requests.frame.select(requests.keys)
     # Due before it was asked, and asked since: it is mature all the same.
@@ -80,13 +91,29 @@ def take_snapshot(declared: Declared, directory: Path) -> int:
         offset = sealed.upto
         moment = store.journal.last_stamp(upto=offset) + 1
         stored = {table.name: store.rows(table, offset=offset) for table in system.tables}
-        past = before(system, stored, moment)
+        history = _history(system, stored, moment)
+        past = _before(system, history, moment)
         frames = {f"rows.{name}": rows for name, rows in needed(system, stored, past, moment)}
-        frames |= framed(system, past)
+        frames |= framed(system, past) | _answers(system, store, history, moment, offset)
         facts = {"moment": moment, "fingerprint": system.fingerprint}
         store.snapshots.keep(offset, frames, facts)
         store.prune(snapshot=offset)
     return offset
+
+
+def _answers(
+    system: System[Any], store: Store, history: History | None, moment: int, offset: int
+) -> dict[str, pl.DataFrame]:
+    """How answers turned out: what the snapshot before says, and what was predicted since."""
+    last = newest(system, store)
+    told = store.predictions(after=_lived_from(store) if last is None else last.offset,
+                             offset=offset)  # fmt: skip
+    return framed_answers(history, moment, told, {} if last is None else last.frames)
+
+
+def _lived_from(store: Store) -> int:
+    """The offset of the message that the life began: what was answered before is of another."""
+    return max((one.offset for one in store.journal.read(kinds=(BEGAN,))), default=0)
 
 
 def needed(

@@ -1,0 +1,79 @@
+"""How answers turned out, carried over a restart: from one snapshot to the next, and to a start.
+
+A snapshot holds the answers whose labels are not known yet and the last that were scored, so that a
+score never has to be made again from all predictions there ever were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from asof.declare.system import System
+from asof.engine.history import History
+from asof.engine.live.outlook import LAST, Carried
+from asof.stores.snapshots import Snapshot
+from asof.stores.store import Store
+
+_GIVEN, _SCORED = "outlook.given", "outlook.scored"
+_ANSWER = {"request": pl.String, "prediction": pl.Float64, "fired": pl.Int64}
+_SCORE = {"label": pl.Float64, "prediction": pl.Float64}
+
+
+def framed_answers(
+    history: History | None, moment: int, told: pl.DataFrame, before: Mapping[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """How answers turned out as of a moment, as a snapshot keeps it.
+
+    `told` are the predictions since the snapshot whose frames are `before`. The first answer to a
+    request is scored (LAW 4b), unless its label was known when it was given.
+    """
+    first = _first(before, told)
+    scored = before.get(_SCORED, pl.DataFrame(schema=_SCORE))
+    if history is None:
+        return {_GIVEN: first.clear(), _SCORED: scored}
+    outcomes = history.outcomes
+    asked = pl.DataFrame(
+        {
+            "request": history.names,
+            "asked": outcomes.fired,
+            "due": outcomes.due,
+            "label": np.asarray(outcomes.value, dtype=np.float64),
+        }
+    )
+    known = first.join(asked, on="request").filter(
+        (pl.col("fired") <= pl.col("due")) | (pl.col("due") < pl.col("asked"))
+    )
+    over = known.filter(pl.col("due") < moment, pl.col("label").is_not_nan())
+    over = over.sort("due", "request").select(list(_SCORE))
+    return {
+        _GIVEN: known.filter(pl.col("due") >= moment).select(list(_ANSWER)),
+        _SCORED: pl.concat([scored, over]).tail(LAST),
+    }
+
+
+def carried(system: System[Any], store: Store, found: Snapshot | None) -> Carried:
+    """What a snapshot (default: the newest) and what came since say of how answers turned out."""
+    last = newest(system, store) if found is None else found
+    if last is None:
+        return Carried({}, np.empty((2, 0)))
+    scored = last.frames.get(_SCORED, pl.DataFrame(schema=_SCORE))
+    given = _first(last.frames, store.predictions(after=last.offset))
+    pairs = given.select("request", "prediction").iter_rows()
+    return Carried(dict(pairs), scored.to_numpy().T)
+
+
+def newest(system: System[Any], store: Store) -> Snapshot | None:
+    """The newest snapshot of a declaration."""
+    found = store.snapshots.newest(upto=store.journal.head()).snapshot
+    return found if found and found.facts["fingerprint"] == system.fingerprint else None
+
+
+def _first(before: Mapping[str, pl.DataFrame], told: pl.DataFrame) -> pl.DataFrame:
+    """The first answer to each request, those of a snapshot before those that were told since."""
+    given = before.get(_GIVEN, pl.DataFrame(schema=_ANSWER))
+    both = pl.concat([given, told.select(list(_ANSWER))])
+    return both.unique("request", keep="first", maintain_order=True)

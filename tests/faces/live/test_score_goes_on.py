@@ -1,0 +1,99 @@
+"""The score of a running system goes on over a restart as if there had been none."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+
+import polars as pl
+import pytest
+from parcels_up import delivery, parcel, write
+
+from asof.compute.metric import metric
+from asof.engine.live.running import running
+from asof.engine.live.settings import Settings
+from asof.faces.project import system_of
+from asof.stores.store import Store
+from asof.study.backtest import ingest_declared
+
+WAIT = 3.0
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A system whose labels take some seconds, with its history."""
+    file = write(tmp_path) / "system.py"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("wait=seconds(1)", f"wait=seconds({WAIT})"), encoding="utf-8")
+    with Store(tmp_path / "store") as store:
+        ingest_declared(system_of(str(file)), store, tmp_path)
+    return tmp_path
+
+
+@asynccontextmanager
+async def living(place):
+    file = str(place / "system.py")
+    settings = Settings(address="")
+    async with running(
+        system_of(file), partial(system_of, file), place / "store", settings, lambda *_: {}
+    ) as live:
+        while not live.ready()[0]:  # noqa: ASYNC110  nothing tells it but the state itself
+            await asyncio.sleep(0.02)
+        yield live
+
+
+def sent(row):
+    """A row as the doors hand it on: whole, in the order of its columns."""
+    return tuple(row.values())
+
+
+async def asked(live, numbers):
+    """Parcels that are asked about, and the deliveries that tell their labels."""
+    await live.predict([sent(parcel(n)) for n in numbers])
+    await live.take("delivery", [sent(delivery(n)) for n in numbers])
+
+
+async def scored(live, count):
+    """The outlook, once so many answers are scored."""
+    async with asyncio.timeout(60):
+        while live.status()["outlook"]["answers"] < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return live.status()["outlook"]
+
+
+def wanted(place):
+    """The metric over the first answer to each parcel, from the tables."""
+    with Store(place / "store") as store:
+        first = store.predictions().unique("request", keep="first")
+    label = (first["request"].cast(pl.Int64) % 7 > 3).cast(pl.Float64).to_numpy()
+    return metric("log_loss").value(label, first["prediction"].to_numpy())
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_answers_of_before_a_restart_are_scored_after_it(place, sealed):
+    async def first():
+        async with living(place) as live:
+            await asked(live, range(10))
+            told = await scored(live, 10)
+            await live._sealing.seal()
+            await asked(live, range(10, 20))
+            if sealed:  # with answers whose labels are not known
+                await live._sealing.seal()
+            await live.predict([sent(parcel(n, weight=50.0)) for n in range(5, 15)])
+            assert live.status()["outlook"]["answers"] == 10, "labels of the others are not due"
+            return told
+
+    async def then(count):
+        async with living(place) as live:
+            told = await scored(live, count)
+            await live._sealing.seal()
+            return told
+
+    before = asyncio.run(first())
+    after = asyncio.run(then(20))
+    assert after["answers"] == 20
+    assert after["value"] == pytest.approx(wanted(place), rel=1e-12)
+    assert after["value"] != before["value"]
+    again = asyncio.run(then(20))
+    assert (again["value"], again["answers"]) == (pytest.approx(after["value"], rel=1e-12), 20)

@@ -185,7 +185,7 @@ def test_what_is_held_does_not_grow_with_the_days(name, monkeypatch):
     monkeypatch.setattr(table, "_LEAST", 64)
     monkeypatch.setattr(windows, "_LEAST", 64)
     monkeypatch.setattr(requests, "_HELD", 50)
-    monkeypatch.setattr(outlook, "_LAST", 50)
+    monkeypatch.setattr(outlook, "LAST", 50)
     life = Life(SYSTEMS[name])
     counted = []
     for day in range(24):

@@ -57,6 +57,20 @@ def test_ctrl_c_in_the_middle_leaves_nothing_half_done(slow, tmp_path_factory):
     assert answers(slow.folder).equals(answers(undisturbed))
 
 
+def test_ctrl_c_when_all_is_said_says_nothing_more():
+    program = """
+import atexit, signal, sys
+from asof.faces.cli import main
+atexit.register(signal.raise_signal, signal.SIGINT)
+main(sys.argv[1:])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("asof, version")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("arguments", [("backtest", "-q", "--json"), ("check",)])
 def test_a_full_disk_behind_stdout(work, arguments):

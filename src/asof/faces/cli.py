@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TextIO, cast
@@ -368,6 +369,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     with rarely():
         code = with_room(lambda: _run(arguments))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: there is nothing to be stopped
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -141,6 +142,8 @@ class Database:
             self._engine = sa.create_engine(
                 sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 60.0}
             )
+            pool = type(self._engine.pool)
+            logging.getLogger(f"{pool.__module__}.{pool.__name__}").addFilter(_is_no_stop)
             event.listen(self._engine, "connect", _set_up)
             event.listen(self._engine, "begin", _begin)
             with self.write("set up the store") as connection:
@@ -176,6 +179,12 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _is_no_stop(record: logging.LogRecord) -> bool:
+    """Whether what the pool logs is an error: it also logs that it was stopped, and goes on."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or issubclass(kind, Exception)
 
 
 def _upgrade(connection: sa.Connection) -> None:

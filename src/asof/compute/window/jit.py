@@ -77,7 +77,7 @@ def inlined(result: Any, *arguments: Any) -> Callable[[F], F]:
     options = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
 
     def later(function: F) -> Any:
-        dispatcher = _cached(_untyped(**options)(function))
+        dispatcher = _untyped(**options)(function)
         _inlined.append((dispatcher, result(*arguments)))
         return dispatcher
 
@@ -90,7 +90,7 @@ _inlined: list[tuple[Any, Any]] = []
 
 def _compile_inlined() -> None:
     for dispatcher, signature in _inlined:
-        dispatcher.compile(signature)
+        _cached(dispatcher).compile(signature)
         dispatcher.disable_compile()
     _inlined.clear()
 

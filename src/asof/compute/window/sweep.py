@@ -5,7 +5,8 @@ between two moments. So rows pass in the order of their events, each entering th
 so far. When a question's window begins, what its group has by then is kept; when it ends, the group
 has so much more as the window holds. These are the integers of `wide`, so that is exact.
 
-Groups come in no order, so each is fetched from memory some rows ahead of its turn.
+Groups come in no order, and more stretches of memory are read side by side than a processor follows
+by itself: what comes is fetched into the cache ahead of its turn.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from asof.compute.window.wide import KNOWN, WORDS, add_to_record, difference, to
 ROOM = 1 << 16
 """So many words may be taken, and one more for each row: group by group it is hardly less."""
 AHEAD = 16
-"""So many rows or questions before its turn a group is fetched from memory."""
+"""So many rows or questions before its turn an entry is fetched; what tells of which, earlier."""
 
 
 class Asked(NamedTuple):
@@ -162,8 +163,8 @@ def _together(at: Moments, length: int) -> int:
 
 
 @emitted
-def _fetch(_typing: Any, words: Any, at: Any) -> Any:
-    """Have a word brought into the cache, for it will be reached for soon."""
+def _fetch(_typing: Any, numbers: Any, at: Any) -> Any:
+    """Have a number brought into the cache; one that is beyond the end does no harm."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index = arguments
@@ -171,12 +172,13 @@ def _fetch(_typing: Any, words: Any, at: Any) -> Any:
         number, address = ir.IntType(32), ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [address, number, number, number])
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address], kind)
-        place = builder.gep(data.data, [index], source_etype=ir.IntType(64))
+        entry = context.get_data_type(signature.args[0].dtype)
+        place = builder.gep(data.data, [index], source_etype=entry)
         # To read, kept as near as can be, of data.
         builder.call(prefetch, [builder.bitcast(place, address), number(0), number(3), number(1)])
         return context.get_dummy_value()
 
-    return types.void(words, at), code
+    return types.void(numbers, at), code
 
 
 @inlined(VOID, SWEEP, I8SS, I8, I8, I8, I8, I8SSS, F8SSS)
@@ -210,40 +212,54 @@ def _answer(
             floats[span, plan[column, SLOT + 2], to] = mean
 
 
-@inlined(I8, ASKED, I8, I8, I8)
-def _entry(asked: Asked, groups: int, place: int, width: int) -> int:
-    """Where the group's entry of a question stands."""
-    which = asked.turn[place] if asked.turn.shape[0] > 0 else place
-    group = asked.group[which]
-    return (group if group >= 0 else groups) * width
+@inlined(I8, ASKED, I8)
+def _which(asked: Asked, place: int) -> int:
+    """Which question has a place in time."""
+    which: int = asked.turn[place] if asked.turn.shape[0] > 0 else place
+    return which
 
 
-@inlined(I8, SWEEP, ASKED, I8, I8, I8)
-def _take(sweep: Sweep, asked: Asked, groups: int, which: int, width: int) -> int:
-    """Take the next question for which a window begins or ends; its group's entry."""
-    place = sweep.passed[which]
-    if place + AHEAD < asked.at.shape[0]:
-        _fetch(sweep.records, _entry(asked, groups, place + AHEAD, width))
-    sweep.passed[which] = place + 1
-    sweep.coming[which] = NEVER
-    if place + 1 < asked.at.shape[0]:
-        sweep.coming[which] = asked.at[place + 1] + sweep.offsets[which]
-    return _entry(asked, groups, place, width)
-
-
-@inlined(VOID, SWEEP, I8SS, ASKED, I8, I8, I8)
-def _begin(sweep: Sweep, plan: Moments, asked: Asked, groups: int, span: int, now: int) -> None:
-    """Let windows of a span begin up to a moment, as long as there is room in its ring."""
+@inlined(I8, SWEEP, I8SS, ASKED, I8, I8)
+def _entry(sweep: Sweep, plan: Moments, asked: Asked, groups: int, place: int) -> int:
+    """Where the group's entry of a question stands, those of later questions being fetched."""
     width = 1 + 3 * plan.shape[0]
+    _fetch(asked.at, place + 4 * AHEAD)
+    _fetch(asked.group, place + 4 * AHEAD)
+    later = min(place + AHEAD, asked.at.shape[0] - 1)
+    _fetch(sweep.records, max(asked.group[_which(asked, later)], 0) * width)
+    group = asked.group[_which(asked, place)]
+    entry: int = (group if group >= 0 else groups) * width
+    return entry
+
+
+@inlined(I8, ASKED, I8, I8)
+def _moment(asked: Asked, place: int, offset: int) -> int:
+    """When a question at a place in time has a beginning or an end; NEVER after the last."""
+    moment: int = asked.at[place] + offset if place < asked.at.shape[0] else NEVER
+    return moment
+
+
+@inlined(I8, SWEEP, I8SS, ASKED, I8, I8, I8)
+def _begin(sweep: Sweep, plan: Moments, asked: Asked, groups: int, span: int, now: int) -> int:
+    """Let windows of a span begin up to a moment, while its ring has room; when the next does."""
+    width = 1 + 3 * plan.shape[0]
+    place = sweep.passed[span]
+    moment: int = sweep.coming[span]
     full = sweep.passed[sweep.ends[span]] + sweep.masks[span] + 1
-    while sweep.coming[span] <= now and sweep.passed[span] < full:
-        kept = sweep.rings[span] + (sweep.passed[span] & sweep.masks[span]) * width
-        entry = _take(sweep, asked, groups, span, width)
+    while moment <= now and place < full:
+        kept = sweep.rings[span] + (place & sweep.masks[span]) * width
+        entry = _entry(sweep, plan, asked, groups, place)
+        _fetch(sweep.records, kept + AHEAD * width)
         for word in range(width):
             sweep.records[kept + word] = sweep.records[entry + word]
+        place += 1
+        moment = _moment(asked, place, sweep.offsets[span])
+    sweep.passed[span] = place
+    sweep.coming[span] = moment
+    return moment
 
 
-@inlined(VOID, SWEEP, I8SS, ASKED, I8, I8, I8, I8SSS, F8SSS)
+@inlined(I8, SWEEP, I8SS, ASKED, I8, I8, I8, I8SSS, F8SSS)
 def _end(
     sweep: Sweep,
     plan: Moments,
@@ -253,21 +269,30 @@ def _end(
     now: int,
     counts: Moments,
     floats: Floats,
-) -> None:
-    """Let windows end up to a moment, as long as they have begun."""
+) -> int:
+    """Let windows end up to a moment, as far as they have begun; when the next one does."""
     width = 1 + 3 * plan.shape[0]
+    place = sweep.passed[end]
+    moment: int = sweep.coming[end]
+    if moment > now:
+        return moment
     begun = asked.at.shape[0]
     for span in range(sweep.ends.shape[0]):
         if sweep.ends[span] == end:
             begun = min(begun, sweep.passed[span])
-    while sweep.coming[end] <= now and sweep.passed[end] < begun:
-        place = sweep.passed[end]
-        to = asked.turn[place] if asked.turn.shape[0] > 0 else place
-        entry = _take(sweep, asked, groups, end, width)
+    while moment <= now and place < begun:
+        to = _which(asked, place)
+        entry = _entry(sweep, plan, asked, groups, place)
         for span in range(sweep.ends.shape[0]):
             if sweep.ends[span] == end:
                 kept = sweep.rings[span] + (place & sweep.masks[span]) * width
+                _fetch(sweep.records, kept + AHEAD * width)
                 _answer(sweep, plan, span, kept, entry, to, counts, floats)
+        place += 1
+        moment = _moment(asked, place, sweep.offsets[end])
+    sweep.passed[end] = place
+    sweep.coming[end] = moment
+    return moment
 
 
 @inlined(I8, I8, READ_I4S, READ_F8SS, I8SS, I8S)
@@ -308,14 +333,11 @@ def _pass(
     for i in range(first, rows + 1):
         now = event_time[i] if i < rows else NEVER - 1
         while due <= now:  # more than once where a ring was full
-            for span in range(sweep.ends.shape[0]):
-                _begin(sweep, plan, asked, groups, span, now)
-            for end in range(sweep.ends.shape[0], sweep.coming.shape[0]):
-                if sweep.coming[end] <= now:
-                    _end(sweep, plan, asked, groups, end, now, counts, floats)
             due = NEVER
-            for moment in sweep.coming:
-                due = min(due, moment)
+            for span in range(sweep.ends.shape[0]):
+                due = min(due, _begin(sweep, plan, asked, groups, span, now))
+            for end in range(sweep.ends.shape[0], sweep.coming.shape[0]):
+                due = min(due, _end(sweep, plan, asked, groups, end, now, counts, floats))
         if due == NEVER or large > 0:
             break
         if i + AHEAD < rows:

@@ -109,7 +109,7 @@ def swept(
     sweep = _laid_out(groups, asked.at, spans, -int(source.known_from[0]), len(plan))
     if sweep is None or len(sweep.records) > ROOM + len(group):
         return False
-    first = int(np.searchsorted(source.event_time, sweep.coming.min()))
+    first = int(np.searchsorted(source.event_time, np.min(sweep.coming)))
     return _pass(
         group, source.event_time, source.values, first, asked, groups, sweep, plan, counts, floats
     )

@@ -159,7 +159,7 @@ def settle_groups(
     _lay_groups(arena, directory, desk, ends, different)
     _place_rows(arena, directory, desk, group, event_time, known_from, identity, key, values)
     for one in range(ends.shape[0]):
-        at = directory[one]
+        at = int(directory[one])
         if at < 0:
             continue
         rows = arena[at + SIZE]

@@ -78,6 +78,7 @@ def test_it_is_the_same_in_every_process_and_folder(first: str, tmp_path: Path):
         ("# as it is", "# untouched"),
         ("def helper(frame):\n    return frame", "def helper(frame):\n\n    return (frame)"),
         ("lag=-days(1)", "lag=-days(1), rules=()"),
+        ("lag=-days(1)", "lag=-days(1), separator=','"),
     ],
 )
 def test_comments_layout_and_docstrings_change_nothing(
@@ -93,6 +94,7 @@ def test_comments_layout_and_docstrings_change_nothing(
         ("return frame  #", "return frame.head(3)  #"),  # code of a function that is called
         ("return helper(frame)", "return frame"),
         ("lag=-days(1)", "lag=-days(2)"),
+        ("lag=-days(1)", "lag=-days(1), separator=';'"),
         ("lag=-days(1)", "lag=-days(1), rules=(Booking.nights < 60,)"),
         ("ge=1", "ge=2"),
         ("Col[str]", "Col[str | None]"),

@@ -11,7 +11,7 @@ import pytest
 import asof
 from asof.declare.kept import ALWAYS, AVAILABLE
 from asof.engine.ingest import ingest
-from asof.errors import DataRefused
+from asof.errors import DataRefused, DeclarationError
 from asof.stores.store import Store
 
 NOW = 1_704_110_400_000_000
@@ -80,12 +80,35 @@ def test_what_is_loaded_anew_is_known_since_it_was_first_loaded(store):
 def test_other_separators_and_encodings_are_mended_by_what_is_said(store, tmp_path):
     path = tmp_path / "r.csv"
     path.write_bytes("tail;seats\nMü-007;180\n".encode("cp1252"))
-    for problem in ("not UTF-8", "not separated by commas"):
-        with pytest.raises(DataRefused) as refused:
-            ingest(asof.reference(Plane, "r.csv"), store, now=NOW, base=tmp_path)
-        assert problem in str(refused.value)
-        with contextlib.chdir(tmp_path):
-            said = refused.value.mend.partition(": ")[2]
-            exec(said, {"Path": Path, "pl": pl})
-    report = ingest(asof.reference(Plane, "r.parquet"), store, now=NOW, base=tmp_path)
-    assert report.stored == 1
+    with pytest.raises(DataRefused) as refused:
+        ingest(asof.reference(Plane, "r.csv"), store, now=NOW, base=tmp_path)
+    assert "not UTF-8" in str(refused.value)
+    with contextlib.chdir(tmp_path):
+        exec(refused.value.mend.partition(": ")[2], {"Path": Path})
+    with pytest.raises(DataRefused) as refused:
+        ingest(asof.reference(Plane, "r.csv"), store, now=NOW, base=tmp_path)
+    assert "not separated by ','" in refused.value.mend
+    assert 'Declare separator=";".' in refused.value.mend
+    planes = asof.reference(Plane, "r.csv", separator=";")
+    assert ingest(planes, store, now=NOW, base=tmp_path).stored == 1
+    assert store.rows(planes)["tail"].to_list() == ["Mü-007"]
+
+
+@pytest.mark.parametrize(("sign", "said"), [("\t", r'"\t"'), ("|", '"|"'), (",", '","')])
+def test_rows_separated_by_any_sign_are_those_of_commas(store, tmp_path, sign, said):
+    file = tmp_path / "r.csv"
+    file.write_text(f"tail{sign}seats\nN2{sign}90\n")
+    wrong = asof.reference(Plane, "r.csv", separator=";")
+    with pytest.raises(DataRefused) as refused:
+        ingest(wrong, store, now=NOW, base=tmp_path)
+    assert f"separator={said}" in refused.value.mend
+    file.write_text(f'tail{sign}seats\n"N{sign}1"{sign}180\nN2{sign}90\n')
+    planes = asof.reference(Plane, "r.csv", separator=sign)
+    assert ingest(planes, store, now=NOW, base=tmp_path).stored == 2
+    assert set(store.rows(planes)["tail"]) == {f"N{sign}1", "N2"}
+
+
+@pytest.mark.parametrize("sign", ["", ";;", "a", '"', "\n", "§", 5])
+def test_what_cannot_separate_is_refused(sign):
+    with pytest.raises(DeclarationError, match="separator= is not one sign"):
+        asof.reference(Plane, "r.csv", separator=sign)

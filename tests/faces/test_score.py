@@ -56,6 +56,17 @@ def test_where_nothing_is_known_ahead_it_says_so_and_keeps_what_it_fitted(work):
     assert identity in promoted.out
 
 
+def test_a_file_of_requests_is_separated_as_those_of_the_source(work):
+    work.spoil('"parcels.csv", zone="UTC"', '"parcels.csv", zone="UTC", separator=";"')
+    file = work.folder / "parcels.csv"
+    file.write_text(file.read_text().replace(",", ";"))
+    assert work.asof("ingest", "system.py").status == ExitCode.DONE
+    asked = ("--requests", "parcels.csv", "--as-of", AS_OF, "--fit", "--out", "all.parquet", "-q")
+    done = work.asof("score", "system.py", *asked, "--json")
+    assert done.status == ExitCode.DONE, done.err
+    assert json.loads(done.out)["predicted"] == 900
+
+
 def test_json_is_one_document_with_what_was_asked(lived):
     done = lived.asof(
         "score", "system.py", "--as-of", AS_OF, "--ahead", "12h", "--out", "day.parquet",

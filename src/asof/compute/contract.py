@@ -7,6 +7,7 @@ as a whole (LAW 7b).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -199,23 +200,20 @@ def _require_columns(frame: pl.DataFrame, table: Table[Any], what: str) -> None:
         f"{source[0].upper() if source.startswith('the ') else source[0]}{source[1:]} has no "
         f"column {listed}.",
         found=f"columns: {', '.join(frame.columns)}",
-        mend=_separated(frame, what)
+        mend=_separated(frame, table, what)
         or f"{' '.join(hints)} Rename the file's column in prepare=, or the attribute of "
         f"{table.row.__name__}.".strip(),
         where=table.row.declared_ or table.declared,
     )
 
 
-def _separated(frame: pl.DataFrame, what: str) -> str:
-    """How to mend a file whose one column is a whole line, for it is not separated by commas."""
-    mark = next((mark for mark in ";\t|" if frame.width == 1 and mark in frame.columns[0]), None)
-    if mark is None or not what.endswith(".csv"):
+def _separated(frame: pl.DataFrame, table: Table[Any], what: str) -> str:
+    """How to mend a file whose one column is a whole line, for another sign is between columns."""
+    mark = next((mark for mark in ";\t|," if frame.width == 1 and mark in frame.columns[0]), None)
+    if mark is None or ".csv" not in what:
         return ""
-    new = f"{what.removesuffix('.csv')}.parquet"
-    return (
-        f"It is not separated by commas. Write it anew, and name {new}: "
-        f'pl.read_csv("{what}", separator={mark!r}, infer_schema=False).write_parquet("{new}")'
-    )
+    told = json.dumps(mark)
+    return f"Its columns are not separated by {table.separator!r}. Declare separator={told}."
 
 
 def _require_type(

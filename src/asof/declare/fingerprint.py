@@ -34,7 +34,7 @@ _ROWS = WeakKeyDictionary[type[Row], str]()
 _PARSING = threading.Lock()
 """Python 3.11 counts the depth of syntax trees once for all threads: only one may build one."""
 _LEFT_OUT = frozenset({"declared", "refuse_above", "min_rows"})
-_LEFT_OUT_WHERE_EMPTY = frozenset({"rules"})
+_LEFT_OUT_WHERE_PLAIN: Mapping[str, object] = {"rules": (), "separator": ","}
 """What was not there once: a declaration without it stays what it was, and so do its loads."""
 
 
@@ -141,7 +141,7 @@ class _Writer:
 
 
 def _says(name: str, value: object) -> bool:
-    return name not in _LEFT_OUT_WHERE_EMPTY or value != ()
+    return name not in _LEFT_OUT_WHERE_PLAIN or value != _LEFT_OUT_WHERE_PLAIN[name]
 
 
 def _names(code: types.CodeType) -> list[str]:

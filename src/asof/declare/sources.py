@@ -122,6 +122,7 @@ def source(
     prepare: Prepare | None = None,
     withdrawn: Column[S, bool] | None = None,
     nulls: tuple[str, ...] = (),
+    separator: str = ",",
     grows: bool = False,
     snapshots: bool | Expression[S, Any] = False,
     refuse_above: float = 0.1,
@@ -137,7 +138,8 @@ def source(
     `rules` are relations between columns: a row for which one is false goes to quarantine; one
     that is null, for a value is not known, breaks nothing. A load of which more than the share
     `refuse_above` fails its contract, or that has fewer than `min_rows` rows, is refused as a
-    whole. `nulls` are words that stand for null in a text file.
+    whole. `nulls` are words that stand for null in a text file, `separator` is the sign between its
+    columns.
 
     A file that `grows` at its end may come again, and only the new rows count. With `snapshots` a
     file, or the rows of one value of the column named, is all that there is: it takes back the keys
@@ -170,7 +172,8 @@ def source(
         )  # fmt: skip
     return Source(
         name=_name(row, name), row=row, path=str(path) if path is not None else None,
-        prepare=_function(prepare), nulls=_words(nulls), refuse_above=_share(refuse_above),
+        prepare=_function(prepare), nulls=_words(nulls), separator=_sign(separator),
+        refuse_above=_share(refuse_above),
         min_rows=min_rows, declared=place(),
         lag=lag, available=_time_column(row, available),
         zone=checked_zone(zone) if isinstance(zone, str) else None,
@@ -188,13 +191,14 @@ def reference(
     name: str | None = None,
     prepare: Prepare | None = None,
     nulls: tuple[str, ...] = (),
+    separator: str = ",",
     refuse_above: float = 0.1,
     rules: Sequence[Expression[S, bool | None]] = (),
 ) -> Reference[S]:
     """A table without times, with a key; its first load counts as always known.
 
-    A later version of a key is known from its load on. `path`, `prepare`, `nulls`, `refuse_above`
-    and `rules` are those of a source.
+    A later version of a key is known from its load on. `path`, `prepare`, `nulls`, `separator`,
+    `refuse_above` and `rules` are those of a source.
 
     >>> import asof
     >>> class Plane(asof.Row):
@@ -216,7 +220,8 @@ def reference(
         )
     return Reference(
         name=_name(row, name), row=row, path=str(path) if path is not None else None,
-        prepare=_function(prepare), nulls=_words(nulls), refuse_above=_share(refuse_above),
+        prepare=_function(prepare), nulls=_words(nulls), separator=_sign(separator),
+        refuse_above=_share(refuse_above),
         declared=place(), rules=_rules(row, rules),
     )  # fmt: skip
 
@@ -372,6 +377,17 @@ def _words(nulls: tuple[str, ...]) -> tuple[str, ...]:
             mend=f"Write nulls=({nulls!r},), with the comma.",
         )  # fmt: skip
     return nulls
+
+
+def _sign(separator: str) -> str:
+    """One that cannot be mistaken for a part of a value."""
+    sign = isinstance(separator, str) and len(separator) == 1 and separator.isascii()
+    if not sign or separator.isalnum() or separator in '"\r\n':
+        raise DeclarationError(
+            "separator= is not one sign.", found=repr(separator), where=place(),
+            mend='Write separator=";", or separator="\\t" for tabs.',
+        )  # fmt: skip
+    return separator
 
 
 def _flag(row: type[Row], column: Column[Any, bool] | None) -> str | None:

@@ -37,6 +37,7 @@ class Table(Generic[S]):
     path: str | None = None
     prepare: Prepare | None = field(default=None, repr=False)
     nulls: tuple[str, ...] = ()
+    separator: str = ","
     refuse_above: float = 0.1
     min_rows: int = 1
     declared: str = field(default="", repr=False)

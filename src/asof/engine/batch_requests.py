@@ -175,7 +175,10 @@ class Given:
         with _in_words(rows.name, self._table):
             if rows.name.endswith(TEXT):
                 found = pl.scan_csv(
-                    rows, infer_schema=False, null_values=list(self._table.nulls) or None
+                    rows,
+                    separator=self._table.separator,
+                    infer_schema=False,
+                    null_values=list(self._table.nulls) or None,
                 )
             else:
                 found = pl.scan_parquet(rows, glob=False)

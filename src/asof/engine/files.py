@@ -150,7 +150,12 @@ def _read_csv(table: Table[Any], path: Path) -> pl.DataFrame:
     With one, the type of each column is inferred from all of its values; a column declared as a
     text stays one in any case, with its leading zeros.
     """
-    words = pl.read_csv(path, infer_schema=False, null_values=list(table.nulls) or None)
+    words = pl.read_csv(
+        path,
+        separator=table.separator,
+        infer_schema=False,
+        null_values=list(table.nulls) or None,
+    )
     if table.prepare is None:
         return words
     texts = {spec.name for spec in table.row.columns_ if spec.type is str}

@@ -64,7 +64,7 @@ def declared() -> asof.System:
     return SYSTEM
 
 
-def visited(store: Store, hours: list[int], *, now: int) -> None:
+def visited(store: Store, hours: list[int], *, now: int, replacing: bool = False) -> None:
     frame = pl.DataFrame(
         {
             "customer": [hour % 2 for hour in hours],
@@ -73,7 +73,7 @@ def visited(store: Store, hours: list[int], *, now: int) -> None:
         },
         schema_overrides={"at": pl.Datetime("us", "UTC")},
     )
-    ingest(visits, store, now=now, data=frame)
+    ingest(visits, store, now=now, data=frame, replacing=replacing)
 
 
 def send(store: Store, hour: int, *, now: int) -> None:
@@ -109,6 +109,16 @@ def test_what_was_loaded_since_is_looked_for_in_its_table(store):
     since = kept(SYSTEM, store)
     assert since.later == ["visit"]
     assert store.rows(visits, after=since.snapshot.offset)["amount"].to_list() == [3.0]
+
+
+def test_a_snapshot_of_rows_that_were_superseded_since_is_none(store):
+    visited(store, [5, 30], now=NOW + 1, replacing=True)
+    assert kept(SYSTEM, store) is None
+    take_snapshot(declared, store.directory)
+    since = kept(SYSTEM, store)
+    assert since.snapshot.frames["rows.visit"]["amount"].to_list() == [30.0, 5.0]
+    send(store, 2, now=NOW + 2)
+    assert kept(SYSTEM, store).later == ["visit"], "what was superseded before is not in it"
 
 
 def test_a_snapshot_of_another_declaration_is_none(store):

@@ -27,7 +27,10 @@ class Kept(NamedTuple):
 
 
 def kept(system: System[Any], store: Store) -> Kept | None:
-    """The newest snapshot of a declaration, unless so much came since that it is no help."""
+    """The newest snapshot of a declaration, unless it is no help.
+
+    That is so where too much came since, or what superseded rows of the snapshot (LAW 2c).
+    """
     found = store.snapshots.newest(upto=store.journal.head()).snapshot
     if found is None or found.facts["fingerprint"] != system.fingerprint:
         return None
@@ -35,9 +38,16 @@ def kept(system: System[Any], store: Store) -> Kept | None:
     for chunk in store.journal.messages(after=found.offset, kinds=[ROWS], content=False):
         for one in chunk:  # what was loaded from a file says itself of which table it is
             came[one.source or one.payload["source"]] += int(one.payload["rows"])
-    if came.total() > _ROW_BY_ROW:
+    later = [table.name for table in system.tables if table.name in came]
+    if came.total() > _ROW_BY_ROW or any(_superseded(store, name, found.offset) for name in later):
         return None
-    return Kept(found, [table.name for table in system.tables if table.name in came])
+    return Kept(found, later)
+
+
+def _superseded(store: Store, source: str, offset: int) -> bool:
+    """Whether something that was loaded up to an offset has been superseded since."""
+    then = store.loads.unseen(source, offset=offset)
+    return any(old <= offset and old not in then for old in store.loads.unseen(source))
 
 
 class Inherited(NamedTuple):

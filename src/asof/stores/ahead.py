@@ -50,22 +50,30 @@ class Ahead:
         self._now = 0
         self._before = 0
         self._works = True
+        self._held = b""
 
-    def put(self, item: Item) -> None:
-        """Take a message before it counts."""
+    def put(self, item: Item, *, more: bool = False) -> None:
+        """Take a message before it counts; if `more` follows at once, together with that."""
         if self._works:
             told = _encode((self._before, item.row, item.source, item.aside))
-            record = _HEAD.pack(len(told), zlib.crc32(told)) + told
-            try:
-                whole = os.write(self._files[self._now], record) == len(record)
-            except OSError:  # a full disk; the next commit meets it too, and tells it
-                whole = False
-            if not whole:
-                self.drop()
+            self._held += _HEAD.pack(len(told), zlib.crc32(told)) + told
+            if not more:
+                self._write()
         self._before = item.offset
+
+    def _write(self) -> None:
+        held, self._held = self._held, b""
+        try:
+            whole = os.write(self._files[self._now], held) == len(held)
+        except OSError:  # a full disk; the next commit meets it too, and tells it
+            whole = False
+        if not whole:
+            self.drop()
 
     def turn(self, last: int) -> None:
         """What comes now goes to the other file; `last` is the offset of the last before it."""
+        if self._held:
+            self._write()
         if not self._works:
             self._works, self._before = True, last
         self._now = 1 - self._now
@@ -76,7 +84,7 @@ class Ahead:
 
     def drop(self) -> None:
         """Forget everything: it was refused, or is kept in memory until there is room."""
-        self._works = False
+        self._works, self._held = False, b""
         for file in self._files:
             os.ftruncate(file, 0)
 

@@ -31,6 +31,10 @@ from asof.stores.predictions import PREDICTED, TABLE
 _GATHER = 0.001
 """Seconds for which messages that somebody waits for are gathered: one commit serves them all."""
 
+_WAIT = 0.6
+"""The share of the bound for which messages that nobody waits for are gathered; the rest is for the
+commit."""
+
 _RETRY = 0.5
 """Seconds between attempts to write what is kept while the disk is full."""
 
@@ -142,12 +146,14 @@ class LiveJournal:
         key: str | None = None,
         aside: Sequence[SetAside] = (),
         on_durable: Outcome | None = None,
+        more: bool = False,
     ) -> int:
         """Take a message; its offset. `stamp` is us UTC and later than the last.
 
         `content` are encoded rows of `source`, `aside` its rows for quarantine: they become durable
         with the message. `on_durable` is called once, with None or with the error for which the
-        message is refused (events) or not recorded yet (what has no source).
+        message is refused (events) or not recorded yet (what has no source). With `more` another message
+        follows at once: until then this one may go with its process.
 
         Raises:
             StoreError: the journal is closed, or broke.
@@ -161,7 +167,7 @@ class LiveJournal:
                 raise self._ended()
             self.offset += 1
             item = Item((self.offset, stamp, kind, text, layout, key, content), source, size, aside)
-            self._ahead.put(item)
+            self._ahead.put(item, more=more)
             if on_durable is not None:
                 item.outcomes.append(on_durable)
             if key is not None:
@@ -298,7 +304,7 @@ class LiveJournal:
 
     def _due(self) -> float:
         """When the next commit is due."""
-        last = self._oldest + 0.4 * self.within if self._failing is None else self._retry_at
+        last = self._oldest + _WAIT * self.within if self._failing is None else self._retry_at
         return min(self._urgent + _GATHER, last)
 
     def _take(self) -> list[Item]:

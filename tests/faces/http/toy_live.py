@@ -103,8 +103,14 @@ class ToyLive:
         self.begun = self.finished = self.dropped = 0
 
     async def predict(
-        self, rows: Sequence[Row], *, explain: bool = False, durable: bool = False
+        self,
+        rows: Sequence[Row],
+        *,
+        explain: bool = False,
+        durable: bool = False,
+        alone: bool = False,
     ) -> Sequence[Answer]:
+        del alone  # every request is answered by itself
         if not self.served:
             raise NotReady("No model is in service.", mend="Promote one.")
         self.begun += 1

@@ -78,11 +78,17 @@ class Live(Protocol):
     """A running system, as its doors see it. Everything is called on the event loop's thread."""
 
     async def predict(
-        self, rows: Sequence[Row], *, explain: bool = False, durable: bool = False
+        self,
+        rows: Sequence[Row],
+        *,
+        explain: bool = False,
+        durable: bool = False,
+        alone: bool = False,
     ) -> Sequence[Answer]:
         """Answer requests. A row with nothing but its key asks about the row that is known.
 
         `explain` adds the vector of features, `durable` waits until the answers are recorded.
+        `alone`: no other request is on its way that could be answered in the same turn.
 
         Raises:
             RequestRefused: a row breaks the contract, or its key is not known.

@@ -29,9 +29,7 @@ from asof.engine.messages import (
     Look,
     LookByHand,
     Message,
-    Predicted,
     Promoted,
-    Requested,
     Trained,
     TrainingBegan,
     TrainingFailed,
@@ -89,13 +87,11 @@ class Core:
         self.outlook = Outlook(system)
         self._registry = registry
         self._train = train
-        self._batch: list[Asked] = []
         self._over: list[Asked] = []
-        self.replies: list[Reply] = []
         self._scheduled: dict[str, int] = {}
         self._decide = decide = Decide(system.retraining, self.labels, system.looks)
         self.clock = LiveClock()
-        steps: list[Step] = [decide, self._looked, self._began, self._promoted, self._answer]
+        steps: list[Step] = [decide, self._looked, self._began, self._promoted]
         self.loop = Loop(steps, log, self.clock)
         self.start: int | None = None
         self._after_labels = any(isinstance(p, AfterLabels) for p in parts_of(system.retraining))
@@ -241,12 +237,13 @@ class Core:
             self.labels.settle(trained)
 
     def answer(self, asked: Sequence[Asked]) -> list[Reply]:
-        """Answer requests by the model in service, through the loop."""
-        self._batch = list(asked)
-        self.replies = []
-        self.loop.put(Requested(asked[-1].fired, 0, len(asked)))
-        self.loop.run(asked[-1].fired + 1)
-        return self.replies
+        """Answer requests by the model in service, after all that is due at their moment (2a)."""
+        at = asked[-1].fired
+        self.loop.run(at + 1)
+        self.clock.move(at)
+        replies = self.serving.answer(asked)
+        self.outlook.answered(replies)
+        return replies
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -326,15 +323,6 @@ class Core:
         if isinstance(message, Promoted):
             self.serving.promote(self._registry.served(message.model, message.at))
         return ()
-
-    def _answer(self, _state: State, message: Message) -> Iterable[Message]:
-        """Answer the batch in hand."""
-        if isinstance(message, Requested):
-            self.replies = self.serving.answer(self._batch)
-            self.outlook.answered(self.replies)
-            told = self.replies[-1]
-            fallback = sum(reply.fallback for reply in self.replies)
-            yield Predicted(message.at, message.first, message.last, told.model.name, fallback)
 
 
 def _following(schedule: Schedule, after: int, anchor: int) -> int | None:

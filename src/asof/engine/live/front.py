@@ -342,7 +342,7 @@ class Front:
         )
         offset = self._journal.append(
             ROWS, stamp, counted(came, mark), content, source=source, key=key, aside=came.aside,
-            on_durable=on_durable,
+            on_durable=on_durable, more=handed_in,
         )  # fmt: skip
         self.core.put(
             source,

@@ -331,13 +331,20 @@ class Running:
     # --- the doors -----------------------------------------------------------------------------
 
     async def predict(
-        self, rows: Sequence[Row], *, explain: bool = False, durable: bool = False
+        self,
+        rows: Sequence[Row],
+        *,
+        explain: bool = False,
+        durable: bool = False,
+        alone: bool = False,
     ) -> Sequence[Answer]:
         """Answer requests; see `Live.predict`."""
         if self._stream is not None:
             return await self._predict_in_stream(rows, explain=explain, durable=durable)
         job = self.front.submit(rows, explain=explain, durable=durable)
-        if not self._turning:
+        if alone:
+            self.front.turn()
+        elif not self._turning:
             self._turning = True
             asyncio.get_running_loop().call_soon(self._turn)
         return await job.future

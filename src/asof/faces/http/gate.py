@@ -63,6 +63,11 @@ class Gate:
             mend="Come again after the seconds of Retry-After.",
         )
 
+    @property
+    def alone(self) -> bool:
+        """Whether one request is under way, and no other."""
+        return len(self.flights) == 1
+
     def turns_away(self) -> bool:
         """Whether as many as may be are under way; the request that was to come is counted."""
         if len(self.flights) < self._options.at_once:

@@ -65,7 +65,9 @@ class Handlers:
         body = await read(call.head, _flight(call), self._gate, limit=self._options.body_bytes)
         rows = self._asked.asked(body)
         _keep_deadline(call)
-        answers = await self._live.predict(rows, explain=explain, durable=durable)
+        answers = await self._live.predict(
+            rows, explain=explain, durable=durable, alone=self._gate.alone
+        )
         self._measures.answered(answers)
         return 200, JSON, wire.answers(self.name, answers)
 
@@ -77,7 +79,7 @@ class Handlers:
         body = await self._body(call)
         inference, rows = self._model.read(body, header, limit=self._options.rows)
         _keep_deadline(call)
-        answers = await self._live.predict(rows)
+        answers = await self._live.predict(rows, alone=self._gate.alone)
         self._measures.answered(answers)
         return self._model.reply(inference, answers, answers[0].model)
 

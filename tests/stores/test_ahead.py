@@ -112,6 +112,29 @@ def test_rows_receipts_and_quarantine_are_taken_up_with_their_messages(store, sh
         assert [one.kind for one in other.journal.read()] == ["rows", "look"], "half a message"
 
 
+def test_what_is_said_together_is_kept_together(store, shop, cut):
+    with live(store, shop, within=60.0) as journal:
+        journal.append("look", 1, {"n": 1})
+        told(journal, 2, more=True)
+        alone = cut("alone")
+        journal.append("look", 3, {"n": 3})
+        both = cut("both")
+        torn = cut("torn", lambda content: content[:-5])
+        told(journal, 4, more=True)
+        journal.flush()
+        flushed = cut("flushed")
+    kinds = {}
+    for place in (alone, both, torn, flushed):
+        with Store(place) as other:
+            kinds[place.name] = [one.kind for one in other.journal.read()]
+    assert kinds == {
+        "alone": ["look"],
+        "both": ["look", "rows", "look"],
+        "torn": ["look"],
+        "flushed": ["look", "rows", "look", "rows"],
+    }
+
+
 def test_what_was_refused_is_not_taken_up(store, shop, cut, monkeypatch):
     refused = []
     works = asof.stores.live.write

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -28,13 +28,13 @@ from asof.stores.server import alone, running
 
 _FILES = ("ahead-0", "ahead-1")
 _HEAD = Struct("<II")
-"""Length of a record, and its CRC-32."""
+"""Length of what was written in one piece, and its CRC-32."""
 
-_Record = tuple[int, JournalRow, str, list[SetAside]]
+_Record = tuple[int, JournalRow, str, Sequence[SetAside]]
 """Offset of the message before it (0 where all before it is settled), row, source, set aside."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Record).decode
+_decode = msgspec.msgpack.Decoder(list[_Record]).decode
 
 
 class Ahead:
@@ -50,21 +50,22 @@ class Ahead:
         self._now = 0
         self._before = 0
         self._works = True
-        self._held = b""
+        self._held: list[_Record] = []
 
     def put(self, item: Item, *, more: bool = False) -> None:
         """Take a message before it counts; if `more` follows at once, together with that."""
         if self._works:
-            told = _encode((self._before, item.row, item.source, item.aside))
-            self._held += _HEAD.pack(len(told), zlib.crc32(told)) + told
+            self._held.append((self._before, item.row, item.source, item.aside))
             if not more:
                 self._write()
         self._before = item.offset
 
     def _write(self) -> None:
-        held, self._held = self._held, b""
+        told = _encode(self._held)
+        piece = _HEAD.pack(len(told), zlib.crc32(told)) + told
+        self._held = []
         try:
-            whole = os.write(self._files[self._now], held) == len(held)
+            whole = os.write(self._files[self._now], piece) == len(piece)
         except OSError:  # a full disk; the next commit meets it too, and tells it
             whole = False
         if not whole:
@@ -84,7 +85,7 @@ class Ahead:
 
     def drop(self) -> None:
         """Forget everything: it was refused, or is kept in memory until there is room."""
-        self._works, self._held = False, b""
+        self._works, self._held = False, []
         for file in self._files:
             os.ftruncate(file, 0)
 
@@ -154,7 +155,7 @@ def _chain(connection: sqlite3.Connection, directory: Path) -> Iterator[Item]:
 
 
 def _records(path: Path) -> Iterator[_Record]:
-    """The whole records of a file: a kill may have cut the last one off."""
+    """The records of a file that are whole: a kill may have cut the last piece off."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -167,4 +168,4 @@ def _records(path: Path) -> Iterator[_Record]:
         if len(told) < length or zlib.crc32(told) != check:
             return
         at += length
-        yield _decode(told)
+        yield from _decode(told)

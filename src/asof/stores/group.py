@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -31,8 +30,7 @@ _MOST = 4096
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True, eq=False)
-class Item:
+class Item(msgspec.Struct, eq=False):
     """A message on its way: its row of the journal, and whom to tell.
 
     `source` is "" for what the system itself says; `size` is in bytes.
@@ -42,7 +40,7 @@ class Item:
     source: str
     size: int
     aside: Sequence[SetAside] = ()
-    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    outcomes: list[Outcome] = msgspec.field(default_factory=list[Outcome])
 
     @property
     def offset(self) -> int:

@@ -152,7 +152,7 @@ class LiveJournal:
 
         `content` are encoded rows of `source`, `aside` its rows for quarantine: they become durable
         with the message. `on_durable` is called once, with None or with the error for which the
-        message is refused (events) or not recorded yet (what has no source). With `more` another message
+        message is refused (events) or not recorded yet (what has no source). With `more` another
         follows at once: until then this one may go with its process.
 
         Raises:

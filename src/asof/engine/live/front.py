@@ -207,20 +207,12 @@ class Front:
         """Journal answers, and give them to who waits: at once, or when they are durable."""
         before = self._journal.offset
         durable = [one for one in given if one[0].durable]
-
-        def recorded(error: BaseException | None) -> None:
-            for job, answers in durable:
-                if isinstance(error, AsofError):
-                    job.fail(error)
-                else:
-                    job.finish(answers)
-
         self._journal.append(
             PREDICTED,
             at,
             {"answers": len(replies)},
             encode_predictions(predicted(replies, before)),
-            on_durable=recorded if durable else None,
+            on_durable=_when_durable(durable) if durable else None,
         )
         self.counts.answers += len(replies)
         self.counts.fallback += sum([reply.fallback for reply in replies])
@@ -356,3 +348,18 @@ class Front:
         self.rows[source] += len(came.good) + len(came.aside)
         self.aside[source] += len(came.aside)
         return offset
+
+
+def _when_durable(
+    given: Sequence[tuple[Job, Sequence[Answer]]],
+) -> Callable[[BaseException | None], None]:
+    """Give answers to who waits until they are recorded."""
+
+    def recorded(error: BaseException | None) -> None:
+        for job, answers in given:
+            if isinstance(error, AsofError):
+                job.fail(error)
+            else:
+                job.finish(answers)
+
+    return recorded

@@ -57,7 +57,13 @@ def test_decisions_by_hand_beside_a_server_and_after_it(begin, tmp_path, asof):
     assert ", ready." in told
     assert f"m3 ({third}) is in service since " in told
     assert "m3 is trained on 3" in told
-    whole = document(asof("status", "system.py", "--json"))
+    # What the server has decided is in the stores a moment later.
+    whole = until(
+        lambda: (
+            (told := document(asof("status", "system.py", "--json")))["in_service"]["id"] == third
+            and told
+        )
+    )
     server = whole["server"]
     assert (server["pid"], server["ready"], server["model"]) == (up.process.pid, True, third)
     assert [one["id"] for one in whole["promotions"]] == [first, second, third]

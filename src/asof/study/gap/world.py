@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from asof.compute.matrix import Matrix, matrix
@@ -20,7 +21,8 @@ from asof.compute.slots import slots
 from asof.compute.split import Hashes, by_block, by_row, hashed
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
-from asof.declare.kept import ALWAYS
+from asof.compute.window.rank import rank_order
+from asof.declare.kept import ALWAYS, AVAILABLE
 from asof.declare.policies import Online
 from asof.declare.rows import time_of
 from asof.declare.sources import Reference, Ticks
@@ -195,7 +197,7 @@ def _notebook(history: History) -> Matrix:
     The moment is the request's own event time, or that of the question where it comes later: an
     idealisation never knows less.
     """
-    tables = {name: _at_event_time(table) for name, table in history.tables.items()}
+    tables = {name: at_event_time(table) for name, table in history.tables.items()}
     asked, as_of = history.requests.frame, history.requests.fired
     table = history.tables[history.asked]
     name = time_of(table.table.row)
@@ -209,11 +211,29 @@ def _notebook(history: History) -> Matrix:
     return matrix(found)
 
 
-def _at_event_time(table: Versions) -> Versions:
-    """The last version of each row, as if it had been known when it happened."""
-    last = table.take(table.known_until == NEVER)
-    known = np.full(len(last), ALWAYS) if isinstance(table.table, Reference) else last.event_time
-    return replace(last, known_from=known)
+def at_event_time(table: Versions) -> Versions:
+    """The last version of each row, as if it had been known when it happened.
+
+    What is known ahead, as a forecast or a timetable, is known as soon as its first version was: an
+    idealisation never knows less.
+    """
+    ends = table.known_until == NEVER
+    last = table.take(ends)
+    if isinstance(table.table, Reference):
+        return replace(last, known_from=np.full(len(last), ALWAYS))
+    known = np.minimum(last.event_time, _first_known(table)[ends])
+    order = rank_order(last.event_time, known)
+    found = replace(last, known_from=known)
+    return found if order is None else found.take(order)
+
+
+def _first_known(table: Versions) -> NDArray[np.int64]:
+    """Since when any version of the same key is known."""
+    keys = table.table.keys
+    if not keys:
+        return table.known_from
+    told = table.frame.select(keys).with_columns(pl.Series(AVAILABLE, table.known_from))
+    return told.select(pl.col(AVAILABLE).min().over(keys)).to_series().to_numpy()
 
 
 def sized(world: World, period: int) -> int:

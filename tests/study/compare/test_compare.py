@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -15,9 +14,13 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import asof
 from asof import days, hours
+from asof.engine.fitting import fit_one
+from asof.engine.kept import KeptFits
+from asof.engine.registry import keep_model
 from asof.errors import UsageError
+from asof.stores.store import Store
 from asof.study.compare.compare import Compared
-from asof.study.compare.cost import cpu_a_row
+from asof.study.compare.cost import cpu_a_row, fitted_again
 from asof.study.compare.families import YARDSTICKS
 from asof.study.compare.gather import gather, looks_of, plan
 
@@ -236,10 +239,26 @@ class Slow(LogisticRegression):
         return super().fit(X, y)
 
 
-def test_the_cost_of_a_fit_is_not_that_of_the_first(world, kept) -> None:
+def test_the_cost_of_fits_that_a_backtest_made_is_not_that_of_the_first(world, tmp_path) -> None:
     history = world(model=Slow())
-    found = gather(plan(history, looks_of(history)[:1]), kept)
-    rows = len(found.plan.trainings[0].rows)
-    Slow.spent = 0.0
-    unnoted = replace(found, fit_cpu=0.0, fitted_rows=0)  # as after a backtest has predicted
-    assert cpu_a_row(unnoted) * rows < 0.5
+    (first,) = plan(history, looks_of(history)[:1]).trainings
+    given = (first.model, first.seen, first.rows, first.label, first.task, first.moment)
+    with Store(tmp_path / "store") as store:
+        kept = KeptFits(store, workers=1)
+        assert not fitted_again([first], kept)  # it is to be made
+        assert cpu_a_row([first], kept) is None
+        keep_model(store, history.system, "m1", fit_one(*given), 0, first)
+        kept = KeptFits(store, workers=1)
+        assert fitted_again([first], kept) == [first.unit] * 2
+        Slow.spent = 0.0
+        cost = cpu_a_row([first], kept)
+    assert cost is not None
+    assert 0 < cost * len(first.rows) < 0.5
+
+
+def test_a_cost_that_was_noted_is_not_measured_again(world, kept) -> None:
+    history = world()
+    wanted = plan(history, looks_of(history)[:2])
+    found = gather(wanted, kept)
+    assert not fitted_again(wanted.trainings, kept)
+    assert found.cpu_a_row > 0

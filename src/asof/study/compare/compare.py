@@ -28,7 +28,7 @@ from asof.errors import MetricUndefined
 from asof.stores.store import Store, store_of
 from asof.study.backtest import ingest_declared
 from asof.study.compare import page
-from asof.study.compare.cost import cpu_a_row
+from asof.study.compare.cost import cpu_a_row, fitted_again
 from asof.study.compare.facts import (
     AdviceFact,
     Comparison,
@@ -134,7 +134,9 @@ def compare(
         facts = study.facts(seeds)
         if quick:
             facts = replace(facts, notes=(*facts.notes, _QUICK))
-        others = variant_facts(variants or {}, opened, base, kept, study.judge, study.served)
+        others = variant_facts(
+            variants or {}, opened, base, kept, study.judge, study.served, study.cpu_a_row
+        )
         work.over()
         return Compared(replace(facts, variants=others))
 
@@ -170,6 +172,7 @@ class _Study:
         self._unit = unit_of(schedule, wanted.looks)
         self.judge: Judge | None = None
         self.served: Floats | None = None
+        self.cpu_a_row = 0.0
 
     def expect(self, seeds: int, variants: int) -> None:
         """Say what the work will be."""
@@ -177,6 +180,7 @@ class _Study:
         self._work.plan("walks", [self._walks()])
         featured(history, self._work)
         self._work.plan("lattice", self._kept.needed(self._plan.asks()))
+        self._work.plan("cost", fitted_again(self._plan.trainings, self._kept))
         again = self._other(seeds)
         if again is not None:
             self._work.plan("another seed", self._kept.needed(self._plan.asks(again)))
@@ -189,11 +193,12 @@ class _Study:
 
     def _walks(self) -> Unit:
         looks, rows = len(self._plan.looks), len(self._plan.rows)
-        return Unit("figures", 0.2 * looks * (looks + rows))
+        return Unit("figures", 0.04 * looks * (looks + rows))
 
     def facts(self, seeds: int) -> Comparison:
         if trouble := _too_little(self._plan):
             return self._nothing(trouble)
+        cost = cpu_a_row(self._plan.trainings, self._kept)
         try:
             found = gather(self._plan, self._kept)
         except MetricUndefined as undefined:
@@ -202,6 +207,7 @@ class _Study:
             reason = found.failures[0].splitlines()[0].rstrip(".")
             return self._nothing(f"The first model of the life could not be fitted: {reason}")
         self.judge = Judge(found, self._zone, self._draws)
+        self.cpu_a_row = found.cpu_a_row if cost is None else cost
         again = self._other(seeds)
         second = None if again is None else gather(self._plan, self._kept, again)
         with self._work.doing(self._walks()):
@@ -227,7 +233,7 @@ class _Study:
                 reused=found.reused + (second.reused if second else 0),
                 failed=sum(map(bool, found.failures)),
                 predicted=found.predicted + (second.predicted if second else 0),
-                cpu_a_row=cpu_a_row(found),
+                cpu_a_row=self.cpu_a_row,
                 memory=self._plan.memory * (1 if second is None else 2),
                 seeds=1 if second is None else 2,
             ),
@@ -260,7 +266,7 @@ class _Study:
         other: Cells | None = None
         if second is not None and not any(second.failures):
             other = cells(second.lattice, second.prior)
-        return walk_all(found, world, family, rows * cpu_a_row(found), other)
+        return walk_all(found, world, family, rows * self.cpu_a_row, other)
 
     def _nothing(self, trouble: str) -> Comparison:
         """What can be said before anything is computed, and why there is no more."""

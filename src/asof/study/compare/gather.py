@@ -166,6 +166,11 @@ class Gathered:
     fitted_rows: int
 
     @property
+    def cpu_a_row(self) -> float:
+        """CPU seconds of fitting a row, as was measured when the fits were made."""
+        return self.fit_cpu / max(self.fitted_rows, 1)
+
+    @property
     def exact(self) -> bool:
         """Whether the metric is a mean of losses, so that the lattice says it exactly."""
         return self.metric.is_mean

@@ -17,7 +17,6 @@ from asof.engine.replay import Replayed, start_of
 from asof.errors import DataRefused, EstimatorError
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
-from asof.study.compare.cost import cpu_a_row
 from asof.study.compare.facts import PolicyFact
 from asof.study.compare.figures import Judge
 from asof.study.expected import featured, replay_guessed, replayed
@@ -33,15 +32,18 @@ def variant_facts(
     kept: KeptFits,
     judge: Judge | None,
     served: Floats | None,
+    cpu_a_row: float,
 ) -> tuple[PolicyFact, ...]:
     """Each variant over its whole life, judged on the requests of the lattice.
 
+    Its cost is that of its fits, at `cpu_a_row` CPU seconds a training row.
     A variant that has no answer for one of them, or asks about other requests, has no difference.
     """
     if judge is None or served is None:
         return ()
+    ground = _Ground(store, base, kept, judge, served, cpu_a_row)
     return tuple(
-        _one(name, system, _Ground(store, base, kept, judge, served), len(variants) - 1 - number)
+        _one(name, system, ground, len(variants) - 1 - number)
         for number, (name, system) in enumerate(variants.items())
     )
 
@@ -55,6 +57,7 @@ class _Ground:
     kept: KeptFits
     judge: Judge
     served: Floats
+    cpu_a_row: float
 
 
 def _one(name: str, system: System[Any], on: _Ground, more: int) -> PolicyFact:
@@ -69,7 +72,7 @@ def _one(name: str, system: System[Any], on: _Ground, more: int) -> PolicyFact:
     except (DataRefused, EstimatorError) as refused:
         return _none(name, refused.what.rstrip("."))
     fits = len(life.fits)
-    cost = cpu_a_row(on.judge.found) * sum(fit.rows for fit in life.fits.values())
+    cost = on.cpu_a_row * sum(fit.rows for fit in life.fits.values())
     if trouble := _other(life, on.judge):
         return PolicyFact(
             name, "variant", "replay", fits, cost, Figure.missing(trouble), None, trouble

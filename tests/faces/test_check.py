@@ -68,14 +68,36 @@ def test_an_honest_system_hears_nothing(work):
     assert f"{told['leakage']['requests']:,} {HONEST}" in done.out
 
 
-def test_without_data_the_declaration_alone_is_checked(work):
-    (work.folder / "parcels.csv").unlink()
+def test_a_file_that_is_missing_is_named_after_the_declaration(work):
+    (work.folder / "parcels.csv").rename(work.folder / "parcel.csv")
     done = work.asof("check", "system.py")
-    assert done.status == 0
-    assert "No data to look at: nothing of parcel." in done.out
-    told = json.loads(work.asof("check", "system.py", "--json").out)
+    assert done.status == ExitCode.REFUSED
+    assert done.out.startswith("parcels  (")
+    assert done.out.endswith("No data to look at: nothing of parcel (parcels.csv).\n")
+    assert "no rows for parcel: parcels.csv is missing" in done.err
+    assert f"found: {work.folder / 'parcels.csv'}: no such file" in done.err
+    assert "Did you mean 'parcel.csv'?" in done.err
+    assert f"system.py:{work.line_of('parcels = asof')}" in done.err
+    done = work.asof("check", "system.py", "--json")
+    told = json.loads(done.out)
+    assert done.status == ExitCode.REFUSED
     assert (told["without_data"], told["leakage"]) == (["parcel"], None)
     assert not list((work.folder / ".asof").rglob("*.parquet"))
+
+
+def test_rows_that_were_loaded_need_no_file(work):
+    assert work.asof("ingest", "system.py").status == 0
+    (work.folder / "parcels.csv").unlink()
+    done = work.asof("check", "system.py")
+    assert (done.status, done.err) == (0, "")
+    assert HONEST in done.out
+
+
+def test_a_source_without_a_file_waits_for_its_rows(work):
+    work.spoil('asof.source(Delivery, "deliveries.csv"', "asof.source(Delivery")
+    done = work.asof("check", "system.py")
+    assert (done.status, done.err) == (0, "")
+    assert "No data to look at: nothing of delivery (rows that are handed in)." in done.out
 
 
 def test_the_declaration_says_when_rows_are_known_and_what_went_to_quarantine(work):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
+from asof.declare.tables import Table
+from asof.engine.files import find
 from asof.engine.reports import IngestReport
 from asof.errors import ExitCode
 from asof.faces.console import print_json
@@ -15,7 +19,12 @@ from asof.study.leakage import Leakage, leakage, load, missing
 
 
 def run(reference: str, *, as_json: bool) -> None:
-    """Run the command; leaves with 1 if something is surely a leak."""
+    """Run the command; leaves with 1 if something is surely a leak.
+
+    Raises:
+        DataRefused: a declared file is not there and nothing else was loaded of its table, or a
+            file was refused as a whole.
+    """
     found = project(reference)
     system = found.system
     if not as_json:
@@ -33,14 +42,14 @@ def run(reference: str, *, as_json: bool) -> None:
                 "system": system.name,
                 "fingerprint": system.fingerprint,
                 "declaration": str(system),
-                "without_data": list(lacking),
+                "without_data": [table.name for table in lacking],
                 "leakage": None if looked is None else looked.to_dict(),
             }
         )
     else:
         click.echo()
         if looked is None:
-            click.echo(f"No data to look at: nothing of {', '.join(lacking)}.")
+            click.echo(f"No data to look at: nothing of {_named(lacking)}.")
         for report in loaded:
             if report.set_apart:
                 click.echo(report.apart())
@@ -48,3 +57,13 @@ def run(reference: str, *, as_json: bool) -> None:
             click.echo(line)
     if looked is not None and looked.sure:
         sys.exit(ExitCode.ANSWER_IS_NO)
+    for table in lacking:
+        if table.path is not None:
+            find(table, found.folder)  # says which file is missing, and where it was looked for
+
+
+def _named(lacking: Sequence[Table[Any]]) -> str:
+    """Tables, each with the file that is not there; the rows of some are only handed in."""
+    return ", ".join(
+        f"{table.name} ({table.path or 'rows that are handed in'})" for table in lacking
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asof.declare.system import System
+from asof.declare.tables import Table
 from asof.engine.clock import now
 from asof.engine.history import history_of
 from asof.engine.ingest import ingest
@@ -76,7 +77,7 @@ def check(system: System[Any], *, base: Path | str = ".", store: Store | None = 
         lacking = missing(system, opened, base)
         if lacking:
             raise DataRefused(
-                f"There is nothing to look at of {', '.join(lacking)}.",
+                f"There is nothing to look at of {', '.join(table.name for table in lacking)}.",
                 found=f"paths that begin at {base.resolve()}",
                 mend="Put the files where the declaration says, give base=, or ingest rows.",
                 where=system.declared,
@@ -85,13 +86,14 @@ def check(system: System[Any], *, base: Path | str = ".", store: Store | None = 
         return leakage(system, opened)
 
 
-def missing(system: System[Any], store: Store, base: Path) -> tuple[str, ...]:
+def missing(system: System[Any], store: Store, base: Path) -> tuple[Table[Any], ...]:
     """The tables that hold nothing and whose files are not there: `base` is where paths begin."""
     return tuple(
-        table.name
+        table
         for table in system.tables
-        if not store.loads.in_force(table.name)
-        and (table.path is None or not (base / table.path).exists())
+        if (table.path is None or not (base / table.path).exists())
+        and not store.loads.in_force(table.name)
+        and store.scan(table).head(1).collect().is_empty()
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -145,6 +146,12 @@ MISTAKES = [
         ),
         "no time zone",
     ),
+    (
+        lambda: declared(start=datetime(2024, 1, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))).but(
+            until=datetime(2023, 12, 31, 23, tzinfo=UTC)
+        ),
+        "start 2024-01-01 01:00:00 CET, until 2023-12-31 23:00:00 UTC",
+    ),
     (lambda: declared(retraining=asof.never() | asof.every(days(1))), "never"),
     (
         lambda: declared(
@@ -161,6 +168,11 @@ def test_a_mistake_is_said_in_words_with_its_place(mistake, words):
         mistake()
     assert words in str(raised.value)
     assert "test_system.py:" in raised.value.where
+
+
+def test_a_life_may_begin_where_its_history_ends():
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    assert declared(start=moment, until=moment).start == moment
 
 
 def test_a_class_with_two_times_is_refused():

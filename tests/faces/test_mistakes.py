@@ -155,7 +155,8 @@ MISTAKES = {
         REFUSED, ("No label is ever due", "2026-02-05 01:19 UTC", "wait="), "label=asof.outcome",
     ),
     "until before the first label is due": Mistake(
-        change("until=datetime(2025, 3, 1", "until=datetime(2025, 1, 2"),
+        many(change("    start=datetime(2025, 2, 1, tzinfo=UTC),\n", ""),
+             change("until=datetime(2025, 3, 1", "until=datetime(2025, 1, 2")),
         REFUSED, ("No label is ever due", "2025-01-02 00:00 UTC", "until="), "label=asof.outcome",
     ),
     "at= after the history": Mistake(
@@ -176,6 +177,13 @@ MISTAKES = {
         change("start=datetime(2025, 2, 1, tzinfo=UTC)", "start=datetime(2025, 2, 1)"),
         USAGE, ("start= has no time zone", "datetime.datetime(2025, 2, 1", "tzinfo=UTC"),
         "system = asof.System",
+    ),
+    "a life that starts after its history": Mistake(
+        change("start=datetime(2025, 2, 1", "start=datetime(2025, 4, 1"),
+        USAGE, ("start= is after until=", "2025-04-01 00:00:00 UTC", "2025-03-01 00:00:00 UTC",
+                "leave one of them out"),
+        "system = asof.System", mend=(("    until=datetime(2025, 3, 1, tzinfo=UTC),\n", ""),
+                                      ("    start=datetime(2025, 4, 1, tzinfo=UTC),\n", "")),
     ),
     # --- declaration ---
     "a window without a unit": Mistake(

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, get_args
 
-from asof.declare.expressions import (
-    Column,
-)
+from asof.declare.expressions import Column
 from asof.declare.features import Features, asked_columns, joins_in, uses_tick
 from asof.declare.fingerprint import canonical
 from asof.declare.labels import Label, label_type
@@ -32,9 +30,7 @@ from asof.declare.rows import Row, column_spec
 from asof.declare.schedules import AfterLabels, AnyOf, Never, Schedule
 from asof.declare.sources import Reference, Source, Ticks, rules_of
 from asof.declare.tables import Table
-from asof.declare.times import (
-    TimeExpression,
-)
+from asof.declare.times import TimeExpression
 from asof.declare.windows import Joined
 from asof.errors import DeclarationError
 from asof.units import Duration
@@ -75,6 +71,10 @@ class Declared(Protocol):
     def baselines(self) -> tuple[Baseline, ...]: ...
     @property
     def looks(self) -> Duration: ...
+    @property
+    def start(self) -> datetime | None: ...
+    @property
+    def until(self) -> datetime | None: ...
     @property
     def final_share(self) -> float: ...
     @property
@@ -312,6 +312,13 @@ def _moments(system: Declared) -> Iterator[Fault]:
                 repr(moment),
                 f"Write {name}=datetime(2014, 1, 4, tzinfo=UTC), or ZoneInfo('Europe/Berlin').",
             )
+            return
+    if system.start is not None and system.until is not None and system.start > system.until:
+        yield (
+            "start= is after until=: the history would end before the life begins.",
+            f"start {_clock(system.start)}, until {_clock(system.until)}",
+            "Write a start= before until=, or leave one of them out.",
+        )
     if system.looks.microseconds <= 0 or system.training_takes.microseconds < 0:
         yield (
             "looks= is longer than nothing, and training_takes= not negative.",
@@ -324,6 +331,11 @@ def _moments(system: Declared) -> Iterator[Fault]:
             repr(system.final_share),
             "Write final_share=0.95.",
         )
+
+
+def _clock(moment: datetime) -> str:
+    """A moment by the clock in which it was written."""
+    return f"{moment.replace(tzinfo=None).isoformat(' ')} {moment.tzname()}"
 
 
 def _retraining(system: Declared) -> Iterator[Fault]:

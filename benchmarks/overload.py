@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, load: Load) -> None:
         self.load = load
-        self.due = 0.0
+        self.due = self.sent = 0.0
         self.busy = False
         self.received = b""
 
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, due: float) -> None:
         """Send a request that was due at a moment."""
-        self.due, self.busy = due, True
+        self.due, self.sent, self.busy = due, time.monotonic(), True
         self.transport.write(self.load.request())
 
     def data_received(self, data: bytes) -> None:
@@ -130,7 +130,8 @@ class Connection(asyncio.Protocol):
         if len(received) < head + 4 + int(received[at : received.find(b"\r", at)]):
             return
         self.received, self.busy = b"", False
-        self.load.answered(int(received[9:12]), time.monotonic() - self.due)
+        now = time.monotonic()
+        self.load.answered(int(received[9:12]), now - self.due, now - self.sent)
         self.load.idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -147,6 +148,7 @@ class Load:
         self.free: deque[Connection] = deque()
         self.waiting: deque[float] = deque()
         self.latencies: dict[int, list[float]] = {}
+        self.since_sent: dict[int, list[float]] = {}
         self.sent = self.lost = 0
         self.going = True
 
@@ -161,9 +163,10 @@ class Load:
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
 
-    def answered(self, status: int, seconds: float) -> None:
-        """Note an answer."""
+    def answered(self, status: int, seconds: float, since_sent: float) -> None:
+        """Note an answer: how late it is, and how long the server had for it."""
         self.latencies.setdefault(status, []).append(seconds)
+        self.since_sent.setdefault(status, []).append(since_sent)
 
     def idle(self, connection: Connection) -> None:
         """A connection is free: for what waits, or, in a closed loop, for the next."""
@@ -206,6 +209,7 @@ class Load:
                 str(status): {
                     "count": len(found), "p50": float(np.quantile(found, 0.5)),
                     "p99": float(np.quantile(found, 0.99)), "max": max(found),
+                    "sent_p99": float(np.quantile(self.since_sent[status], 0.99)),
                 }
                 for status, found in self.latencies.items()
             },
@@ -274,7 +278,8 @@ def measure(folder: Path, seconds: float, times: float, deadline: float, rows: i
               f"much, for {found['seconds']:.0f} s; {found['unsent']:,} not sent")  # fmt: skip
         print(f"answered             {rate:,.0f}/s, {rate / able:.2f} of capacity")
         print(f"  p50, p99           {told(given['p50'])}, {told(given['p99'])}; "
-              f"the deadline is {told(deadline)}")  # fmt: skip
+              f"the deadline is {told(deadline)}; p99 since it was sent "
+              f"{told(given['sent_p99'])}")  # fmt: skip
         if refused["count"]:
             print(f"503                  {refused['count'] / found['seconds']:,.0f}/s, p50 "
                   f"{told(refused['p50'])}, p99 {told(refused['p99'])}")  # fmt: skip

@@ -24,6 +24,8 @@ class Constant:
         told = Answer("1000000", 0.5123456789012345, "9f31c2d07a5e", AT, AT, False, True, {})
         return [told] * len(rows)
 
+    waited = 0.0
+
     def ready(self) -> tuple[bool, str]:
         """At once."""
         return True, ""

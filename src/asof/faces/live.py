@@ -50,7 +50,9 @@ MOMENT = _Moment()
 @click.option("--deadline", default=10.0, show_default=True, help="Seconds that work may take.")
 @click.option("--body-mb", default=8, show_default=True, help="Megabytes of a body at most.")
 @click.option("--rows", default=10_000, show_default=True, help="Rows of a body at most.")
-@click.option("--at-once", default=256, show_default=True, help="Requests worked on at a time.")
+@click.option("--max-wait", default=0.5, show_default=True, help="Seconds that a request may wait "
+              "before others are turned away.")  # fmt: skip
+@click.option("--at-once", default=1024, show_default=True, help="Requests under way at a time.")
 @click.option("--seal-every", default=300.0, show_default=True, help="Seconds between moves from "
               "the journal to the tables.")  # fmt: skip
 @click.option(
@@ -72,6 +74,7 @@ def up(
     deadline: float,
     body_mb: int,
     rows: int,
+    max_wait: float,
     at_once: int,
     seal_every: float,
     fit_seconds: float,
@@ -84,7 +87,8 @@ def up(
     from asof.faces.up import run
 
     options = Options(
-        host=host, port=port, body_bytes=body_mb * MB, rows=rows, at_once=at_once,
+        host=host, port=port, body_bytes=body_mb * MB, rows=rows, max_wait=max_wait,
+        at_once=at_once,
         # In a rehearsal answers wait for the tick, and a tick for the model that is due.
         deadline=deadline if rehearsal is None else float("inf"),
     )  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,10 +28,6 @@ from asof.faces.project import Project, project, system_of
 from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 
-_SWITCH = 0.0001
-"""Seconds for which one thread may keep Python to itself. What reads the network waits so long for
-each request while answers are computed, and under overload has to turn most of them away."""
-
 
 def run(reference: str, options: Options, settings: Settings, *, fresh: bool, quiet: bool) -> None:
     """Run the command."""
@@ -47,7 +42,6 @@ def run(reference: str, options: Options, settings: Settings, *, fresh: bool, qu
         address(replace(options, tokens=store.tokens.list))
     _keep_log(quiet=quiet)
     declared = partial(system_of, str(Path(reference).resolve()))
-    sys.setswitchinterval(_SWITCH)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(found, directory, declared, options, settings, quiet=quiet))
 

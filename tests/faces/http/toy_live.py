@@ -102,6 +102,8 @@ class ToyLive:
         self.held = False
         self.begun = self.finished = self.dropped = 0
 
+    waited = 0.0
+
     async def predict(
         self,
         rows: Sequence[Row],

@@ -97,6 +97,11 @@ class Live(Protocol):
         """
         ...
 
+    @property
+    def waited(self) -> float:
+        """Seconds for which the request has waited that is answered next; 0 where none waits."""
+        ...
+
     async def take(self, source: str, rows: Sequence[Row], *, key: str | None = None) -> Receipt:
         """Take rows of a source; returns when they are durable.
 

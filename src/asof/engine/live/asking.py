@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import UNSET
 
 from asof.compute.online.table import OnlineTable, Values, picked
 from asof.declare.tables import Table
+from asof.engine.clock import elapsed
 from asof.engine.live.answers import Answer, Row
 from asof.engine.live.core import Core
 from asof.engine.live.intake import Good, Intake
@@ -19,12 +20,13 @@ from asof.errors import AsofError, DataRefused, RequestRefused
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Requests that came together, and who waits for their answers."""
+    """Requests that came together, who waits for their answers, and since when (`elapsed`)."""
 
     rows: Sequence[Row]
     explain: bool
     durable: bool
     future: asyncio.Future[Sequence[Answer]]
+    came: float = field(default_factory=elapsed)
 
     def fail(self, error: Exception) -> None:
         """Tell who waits that there is no answer."""

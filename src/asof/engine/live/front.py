@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from asof.compute.online.requests import Asked
 from asof.compute.online.table import Taken, Values
 from asof.declare.kept import ALWAYS
-from asof.engine.clock import Stamps
+from asof.engine.clock import Stamps, elapsed
 from asof.engine.live.answers import Answer, Row
 from asof.engine.live.asking import Asking, Job, unknown
 from asof.engine.live.core import Core
@@ -114,6 +114,11 @@ class Front:
     def waiting(self) -> int:
         """How many jobs wait for the next turn."""
         return len(self._jobs)
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which the job has waited that is answered next; 0 where none waits."""
+        return elapsed() - self._jobs[0].came if self._jobs else 0.0
 
     def turn(self) -> None:
         """Answer what waits, as of now: as much as is quick, and at least one job.

@@ -349,6 +349,11 @@ class Running:
             asyncio.get_running_loop().call_soon(self._turn)
         return await job.future
 
+    @property
+    def waited(self) -> float:
+        """How long what is answered next has waited; see `Live.waited`."""
+        return self.front.waited
+
     def _turn(self) -> None:
         self.front.turn()
         self._turning = self.front.waiting > 0

@@ -35,7 +35,7 @@ class App:
     """
 
     def __init__(self, live: Live, system: System[Any], options: Options, *, ip: str) -> None:
-        self.gate = Gate(options)
+        self.gate = Gate(options, lambda: live.waited)
         self.guard = Guard(options.tokens(), loopback=is_loopback(ip))
         self.measures = Measures()
         self._routes = Routes(Handlers(live, system, options, self.gate, self.measures))

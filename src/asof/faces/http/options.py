@@ -21,8 +21,9 @@ def _no_tokens() -> Sequence[Token]:
 class Options:
     """Where a server listens, and what it takes.
 
-    `body_bytes` and `rows` bound one request. `at_once` is how many requests are worked on or wait
-    at the same time, `pending_bytes` the bodies that they hold together: beyond either a request
+    `body_bytes` and `rows` bound one request. `max_wait` (seconds; at most half the deadline) is
+    for how long one may wait to be answered, `at_once` how many are under way at the same time,
+    `pending_bytes` the bodies that they hold together: while one of these is exceeded, what comes
     is answered 503 at once. `deadline` (seconds) is when work that takes too long is given up,
     unless a request sets an earlier one. `header_seconds` is how long a client may take for the
     head of a request, `body_seconds` for its body. `connections` are served at a time, the rest
@@ -34,7 +35,8 @@ class Options:
     port: int = 8000
     body_bytes: int = 8 * MB
     rows: int = 10_000
-    at_once: int = 256
+    max_wait: float = 0.5
+    at_once: int = 1024
     pending_bytes: int = 64 * MB
     deadline: float = 10.0
     header_seconds: float = 10.0

@@ -109,6 +109,14 @@ def test_by_hand_comes_after_all_on_record_and_outlasts_a_replay(store: Store):
     assert [in_service(store, system, at).id for at in (399, 400)] == [ids["m1"], later["m3"]]
 
 
+def test_a_name_means_the_model_of_the_declaration(store: Store):
+    ids = life(store, m1=10, m2=20)
+    model(store, "m1", other)
+    assert promote(store, system, "m1", at=30).id == ids["m1"]
+    with pytest.raises(UsageError, match="fitted for another declaration"):
+        promote(store, other, "m2", at=40)
+
+
 def test_a_model_that_never_served_gets_a_name_of_its_own(store: Store):
     life(store, m1=10)
     fitted = model(store, "fit")

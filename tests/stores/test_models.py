@@ -48,15 +48,26 @@ def test_the_beginning_of_an_id_is_enough(store, fitted):
         store.models.find("")
 
 
-def test_the_name_within_a_life_leads_to_the_ids(store, fitted):
-    one, two = (
-        store.models.put(fitted, moment=n, metadata={"name": "m3", "fingerprint": f"{n}"})
-        for n in range(2)
-    )
-    with pytest.raises(UsageError, match="'m3' is a name within one life") as caught:
-        store.models.find("m3")
-    assert {one.id, two.id} == set(caught.value.found.removeprefix("called m3: ").split(", "))
-    assert caught.value.mend == f"Write the id: {two.id}."
+def test_a_name_within_a_life_is_enough_where_one_model_has_it(store, fitted):
+    def put(name, fingerprint, moment):
+        told = {"name": name, "fingerprint": fingerprint}
+        return store.models.put(fitted, moment=moment, metadata=told)
+
+    one = put("m3", "here", 0)
+    store.models.put(fitted, moment=9, metadata={"name": "m3", "fit": "of a study"})
+    assert store.models.find("m3") == one
+    assert store.models.find("m3", fingerprint="elsewhere") == one
+    other = put("m3", "there", 1)
+    assert store.models.find("m3", fingerprint="here") == one
+    assert store.models.get("m3", fingerprint="there")[1] == other
+    again = put("m3", "here", 2)
+    for fingerprint, meant in (("here", [one, again]), (None, [one, other, again])):
+        with pytest.raises(UsageError, match="'m3' is a name within one life") as caught:
+            store.models.find("m3", fingerprint=fingerprint)
+        ids = set(caught.value.found.removeprefix("called m3: ").split(", "))
+        assert ids == {model.id for model in meant}
+        assert f"{len(meant)} models have it" in caught.value.what
+        assert caught.value.mend == f"Write the id: {again.id}."
 
 
 def test_only_models_of_a_life_are_offered(store, fitted):

@@ -90,8 +90,9 @@ def fitted_for(system: System[Any], store: Store, identity: str) -> tuple[Fitted
         UsageError: there is no such model, or it was fitted for another question.
         StoreError: its artifact is not what was registered.
     """
-    require_fit(system, store.models.find(identity))
-    fitted, record = store.models.get(identity)
+    record = store.models.find(identity, fingerprint=system.fingerprint)
+    require_fit(system, record)
+    fitted, _ = store.models.get(record.id)
     if not isinstance(fitted, Fitted):
         raise StoreError(
             f"The artifact of model {record.id} holds no fitted model.",

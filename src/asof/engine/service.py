@@ -168,7 +168,7 @@ def to_promote(store: Store, system: System[Any], identity: str, reason: str) ->
 def _to_promote(
     store: Store, system: System[Any], served: Iterable[InService], identity: str, reason: str
 ) -> ByHand:
-    record = store.models.find(identity)
+    record = store.models.find(identity, fingerprint=system.fingerprint)
     require_fit(system, record)
     words = f"promoted by hand{f': {reason}' if reason else ''}"
     return ByHand(record, _name(served, record.id), words, back=False)

@@ -38,7 +38,7 @@ def promote_model(reference: str, identity: str, reason: str, *, as_json: bool) 
     """Put a model into service by hand."""
     found = project(reference)
     with Store(place_of(found)) as store:
-        record = store.models.find(identity)
+        record = store.models.find(identity, fingerprint=found.system.fingerprint)
         server = running(store.directory)
         if server is not None:
             order = {"version": record.id, "reason": reason}

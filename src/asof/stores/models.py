@@ -81,14 +81,14 @@ class Models:
             connection.execute(query.on_conflict_do_nothing())
         return model
 
-    def get(self, identity: str) -> tuple[Any, Model]:
-        """The estimator and its record; `identity` may be the beginning of an id.
+    def get(self, identity: str, *, fingerprint: str | None = None) -> tuple[Any, Model]:
+        """The estimator and its record, which `find` finds.
 
         Raises:
-            UsageError: no model, or more than one, has that id.
+            UsageError: no model, or more than one, is meant.
             StoreError: the artifact is missing or is not what was registered.
         """
-        model = self.find(identity)
+        model = self.find(identity, fingerprint=fingerprint)
         path = self._directory / model.artifact
         with in_words(f"read model {model.id}", path):
             content = path.read_bytes()
@@ -121,20 +121,31 @@ class Models:
             )
         return pickle.loads(content)  # noqa: S301  the hash is the registry's
 
-    def find(self, identity: str) -> Model:
-        """The record of the model whose id begins with `identity`."""
+    def find(self, identity: str, *, fingerprint: str | None = None) -> Model:
+        """The record of the model whose id begins with `identity`, or that has it for a name.
+
+        Names are those within one life, so one counts only where a single model has it: of those
+        fitted for the declaration of that `fingerprint` if there are any, else of all.
+
+        Raises:
+            UsageError: no model, or more than one, is meant.
+        """
         query = sa.select(MODELS).where(MODELS.c.id.startswith(identity, autoescape=True))
         with self._database.read() as connection:
             found = [_model(row) for row in connection.execute(query)]
         if len(found) == 1:
             return found[0]
         every = [model for model in self.list() if "fingerprint" in model.metadata]
-        named = [model.id for model in every if model.metadata.get("name") == identity]
+        named = [model for model in every if model.metadata.get("name") == identity]
+        ours = [model for model in named if model.metadata["fingerprint"] == fingerprint]
+        named = ours or named
+        if len(named) == 1 and not found:
+            return named[0]
         if named and not found:
             raise UsageError(
-                f"'{identity}' is a name within one life; another life may have one, too.",
-                found=f"called {identity}: {', '.join(named[-5:])}",
-                mend=f"Write the id: {named[-1]}.",
+                f"'{identity}' is a name within one life, and {len(named)} models have it.",
+                found=f"called {identity}: {', '.join(model.id for model in named[-5:])}",
+                mend=f"Write the id: {named[-1].id}.",
             )
         ids = ", ".join(model.id for model in (found or every)[-5:])
         raise UsageError(

@@ -63,7 +63,7 @@ def reproduce(system: System[Any], store: Store, identity: str) -> Reproduced:
     Raises:
         UsageError: there is no such model, or it is another declaration's.
     """
-    fitted, record = store.models.get(identity)
+    fitted, record = store.models.get(identity, fingerprint=system.fingerprint)
     kept = dict(record.metadata)
     if kept.get("fingerprint") != system.fingerprint:
         raise UsageError(

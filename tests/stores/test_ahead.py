@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 
+import msgspec
 import pytest
 
 import asof.stores.live
 from asof.errors import StoreError
+from asof.stores.ahead import _HEAD
 from asof.stores.encoded import encode
 from asof.stores.loads import SetAside
 from asof.stores.store import Store
@@ -165,6 +168,42 @@ def test_what_was_refused_is_not_taken_up(store, shop, cut, monkeypatch):
     with Store(after) as other:
         assert other.rows(shop.readings)["sensor"].to_list() == [1]
         assert numbers(other) == [1, 2]
+
+
+def of_another_version(file):
+    """Write a file as another version might: whole, and in another shape."""
+    said = msgspec.msgpack.encode([{"before": 0, "kind": "look"}])
+    file.write_bytes(_HEAD.pack(len(said), zlib.crc32(said)) + said)
+
+
+def test_what_another_version_left_is_not_passed_over(store, shop, cut):
+    with live(store, shop, within=60.0) as journal:
+        journal.append("look", 1, {"n": 1})
+        journal.flush()
+        journal.append("look", 2, {"n": 2})
+        place = cut("killed")
+    (file,) = [one for one in place.glob("ahead-*") if one.stat().st_size]
+    of_another_version(file)
+    left = file.read_bytes()
+    for _ in range(2):  # nobody writes in its place meanwhile
+        with pytest.raises(StoreError, match="another version of Asof wrote it") as caught:
+            Store(place)
+        assert file.name in caught.value.what
+        assert caught.value.found.startswith(f"{file}: ")
+        assert "Start the version that wrote it once" in caught.value.mend
+        assert "move the file away" in caught.value.mend
+        assert file.read_bytes() == left
+    file.unlink()
+    with Store(place) as other, live(other, shop):
+        assert numbers(other) == [1]
+
+
+def test_a_server_that_meets_what_another_version_left_says_so(store, shop):
+    (file := store.directory / "ahead-1").touch()
+    of_another_version(file)
+    with pytest.raises(StoreError, match="ahead-1, which a killed server left"), live(store, shop):
+        pytest.fail("it started")
+    assert file.stat().st_size
 
 
 def test_what_was_committed_is_not_taken_up_again(store, shop, cut):

@@ -13,7 +13,6 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 
@@ -35,6 +34,10 @@ _Record = tuple[int, JournalRow, str, Sequence[SetAside]]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Record]).decode
+
+
+class _Unreadable(StoreError):
+    """What a killed server left is not what this version writes."""
 
 
 class Ahead:
@@ -102,7 +105,7 @@ def recover(database: Database, directory: Path) -> int:
     For who is alone on the stores (`stores.server`).
 
     Raises:
-        StoreError: it cannot be written now; it stays where it is.
+        StoreError: it cannot be read, or not be written now; it stays where it is.
     """
     if not _left(directory):
         return 0
@@ -122,12 +125,21 @@ def recover(database: Database, directory: Path) -> int:
 def look(database: Database, directory: Path) -> None:
     """`recover` for who opens the stores to look, where no server runs whose files these are.
 
-    Where it cannot be written now the next server does it, or says why it cannot.
+    Where it cannot be written now the next server does it, or says why it cannot. Where it cannot
+    be read nobody goes on, for whoever writes next would take its place in the journal.
+
+    Raises:
+        StoreError: it cannot be read; it stays where it is.
     """
     if not _left(directory) or running(directory) is not None:
         return
-    with suppress(StoreError), alone(directory):
-        recover(database, directory)
+    try:
+        with alone(directory):
+            recover(database, directory)
+    except _Unreadable:
+        raise
+    except StoreError:
+        return
 
 
 def _left(directory: Path) -> bool:
@@ -168,4 +180,14 @@ def _records(path: Path) -> Iterator[_Record]:
         if len(told) < length or zlib.crc32(told) != check:
             return
         at += length
-        yield from _decode(told)
+        try:
+            records = _decode(told)
+        except msgspec.MsgspecError as error:
+            raise _Unreadable(
+                f"{path.name}, which a killed server left, cannot be read: another version of Asof "
+                "wrote it, or it is damaged.",
+                found=f"{path}: {error}",
+                mend="Start the version that wrote it once, and it takes up what the file holds; "
+                "or move the file away, and lose the messages that no commit had reached.",
+            ) from error
+        yield from records

@@ -9,7 +9,7 @@ from strategies import rows, shuffled
 
 import asof
 from asof.compute.plan import visible_row
-from asof.compute.table import Versions, versions
+from asof.compute.table import Versions, repeats, versions
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 
 
@@ -98,3 +98,19 @@ def test_rows_that_come_in_the_order_of_their_times_give_the_same_in_the_same_or
     assert one.frame.equals(other.frame)
     assert one.known_from.tolist() == other.known_from.tolist()
     assert one.known_until.tolist() == other.known_until.tolist()
+
+
+@given(rows(keyed=True))
+def test_what_says_the_same_as_the_version_before_it_is_none(told: tuple[Row, ...]):
+    found = found_versions(told)
+    again = set(found.taken[repeats(found)].tolist())
+    last: dict[int | None, Row] = {}
+    for place, row in sorted(enumerate(told), key=lambda one: one[1].order):
+        before = last.get(row.key)
+        last[row.key] = row
+        if before is not None and not before.withdrawn and not row.withdrawn:
+            assert row.content != before.content or place in again
+    for place in again:  # nothing that anybody sees, and nothing new
+        without = tuple(row for n, row in enumerate(told) if n != place)
+        for moment in moments(told):
+            assert as_seen(without, moment) == as_seen(told, moment)

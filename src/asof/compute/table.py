@@ -122,9 +122,7 @@ def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> T
     keys = table.keys
     if not keys or _all_differ(stored.select(keys)):
         return _for_ever(stored.height)
-    # What is said again at another moment is not another version: when is not what.
-    when = table.available if isinstance(table, Source) else None
-    rest = [n for n in columns if n not in keys and (n != when or n == time_of(table.row))]
+    rest = [name for name in _said(table, columns) if name not in keys]
     taken = np.arange(stored.height, dtype=np.int64)
     told = RECORDED in stored.columns
     return known_until(
@@ -135,6 +133,35 @@ def _until(table: Table[Any], stored: pl.DataFrame, columns: Sequence[str]) -> T
         content(stored, rest),
         stored[WITHDRAWN].to_numpy(),
     )
+
+
+def _said(table: Table[Any], columns: Sequence[str]) -> list[str]:
+    """The columns that make a version: what is said again at another moment is not another one."""
+    when = table.available if isinstance(table, Source) else None
+    return [name for name in columns if name != when or name == time_of(table.row)]
+
+
+def repeats(found: Versions) -> NDArray[np.bool_]:
+    """Which rows say what their key's version says as they come, and so are none (LAW 2d).
+
+    All rows of a key have to be there. One that is superseded at its own moment is a version,
+    though nobody ever sees it.
+    """
+    again = found.known_until <= found.known_from
+    if not found.table.keys or not again.any():
+        return np.zeros(len(found), dtype=np.bool_)
+    rows = pl.DataFrame(
+        {
+            "says": content(found.frame, _said(found.table, found.frame.columns)),
+            "since": found.known_from,
+            "until": found.known_until,
+            "taken": found.taken,
+        }
+    ).with_row_index("row")
+    standing = pl.col("until").cum_max().shift(1).over("says") >= pl.col("since")
+    said = rows.sort("since", "taken").with_columns(standing.fill_null(value=False).alias("said"))
+    found_again: NDArray[np.bool_] = again & said.sort("row")["said"].to_numpy()
+    return found_again
 
 
 def _all_differ(keys: pl.DataFrame) -> bool:

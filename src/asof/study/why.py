@@ -20,7 +20,7 @@ from asof.compute.codes import match
 from asof.compute.evaluate import TICK, evaluate
 from asof.compute.requests import names
 from asof.compute.schedule import microseconds, moment
-from asof.compute.table import Versions
+from asof.compute.table import Versions, repeats
 from asof.compute.window.contract import NEVER
 from asof.declare.expressions import (
     Expression,
@@ -254,6 +254,7 @@ def _fact(
         kept = table.frame.select(evaluate(condition).fill_null(value=False))
         equal &= kept.to_series().to_numpy()
     met = table.take(np.flatnonzero(equal))
+    met = met.where(~repeats(met))
     span = None if isinstance(fact, Lookup) else (fact.span.start, fact.span.stop)
     own_source = history.asked == table.table.name
     kinds = _kinds(met, as_of, span, asked if own_source else None)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -141,12 +142,8 @@ class Tables:
                 custom_metadata={"asof.offset": str(offset)},
                 app_transactions=[Transaction(_APPLICATION, offset, None)],
             )
-            try:
+            with _all_or_nothing(table, [file]):
                 _commit(table, place, [_written(file, frame, layout)], layout, told)
-            except Exception:
-                if not self.holds(source, layout.name, offset=offset):
-                    file.unlink(missing_ok=True)
-                raise
 
     def compact(self, source: str, layout: Layout) -> int:
         """Merge small files once there are many, in one atomic commit; how many are fewer.
@@ -165,31 +162,23 @@ class Tables:
         runs = [] if table is None else to_merge(sorted(table.file_uris()))
         if table is None or not runs:
             return 0
-        merged: list[Path] = []
         with in_words(f"merge files of {source}", place):
             table.vacuum(_SPARED, dry_run=False, enforce_retention_duration=False, full=True)
-            try:
+            merged = [place / merged_name(run[-1].name) for run in runs]
+            with _all_or_nothing(table, merged):
                 changes: list[AddAction | RemoveAction] = []
-                for run in runs:
-                    merged.append(place / merged_name(run[-1].name))
-                    rows = pl.concat([pl.read_parquet(file) for file in run])
-                    added = _written(merged[-1], rows, layout, moves=True)
+                for run, file in zip(runs, merged, strict=True):
+                    rows = pl.concat([pl.read_parquet(part) for part in run])
+                    added = _written(file, rows, layout, moves=True)
                     changes.append(added)
                     changes += [
                         RemoveAction(
-                            path=file.name, data_change=False, size=file.stat().st_size,
+                            path=part.name, data_change=False, size=part.stat().st_size,
                             deletion_timestamp=added.modification_time, partition_values={},
                         )
-                        for file in run
+                        for part in run
                     ]  # fmt: skip
                 _commit(table, place, changes, layout)
-            except Exception:
-                table.update_incremental()
-                there = {Path(uri).name for uri in table.file_uris()}
-                for file in merged:
-                    if file.name not in there:
-                        file.unlink(missing_ok=True)
-                raise
         return sum(map(len, runs)) - len(runs)
 
     def holds(self, source: str, layout: str, *, offset: int) -> bool:
@@ -286,6 +275,20 @@ def _commit(
         _sync(checkpoint)
         _sync(log / "_last_checkpoint")
     _sync_directory(place)
+
+
+@contextmanager
+def _all_or_nothing(table: DeltaTable, files: Sequence[Path]) -> Generator[None]:
+    """Remove files where what is done within fails, but for those that a commit has named."""
+    try:
+        yield
+    except Exception:
+        table.update_incremental()
+        named = {Path(uri).name for uri in table.file_uris()}
+        for file in files:
+            if file.name not in named:
+                file.unlink(missing_ok=True)
+        raise
 
 
 def _packing(rows: pl.DataFrame) -> Literal["lz4", "uncompressed"]:

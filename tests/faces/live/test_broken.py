@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from functools import partial
 
 import pytest
-from parcels_up import delivery, parcel, write
+from parcels_here import living, prepared, sent
+from parcels_up import delivery, parcel
 
 import asof.stores.live
-from asof.engine.live.running import running
-from asof.engine.live.settings import Settings
 from asof.errors import NotReady, StoreError
-from asof.faces.project import system_of
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared
-
-
-@asynccontextmanager
-async def living(folder, **more):
-    """The system of a folder, running in this process, with its first model."""
-    file = str(write(folder) / "system.py")
-    system = system_of(file)
-    with Store(folder / "store") as store:
-        ingest_declared(system, store, folder)
-    settings = Settings(address="", **more)
-    async with running(
-        system, partial(system_of, file), folder / "store", settings, lambda *_: {}
-    ) as live:
-        while not live.ready()[0]:  # noqa: ASYNC110  nothing tells it but the state itself
-            await asyncio.sleep(0.02)
-        yield live
-
-
-def sent(row):
-    """A row as the doors hand it on: whole, in the order of its columns."""
-    return tuple(row.values())
 
 
 def test_nothing_is_answered_that_will_never_be_recorded(tmp_path, monkeypatch):
@@ -44,7 +18,7 @@ def test_nothing_is_answered_that_will_never_be_recorded(tmp_path, monkeypatch):
         raise MemoryError("no memory")
 
     async def life():
-        async with living(tmp_path) as live:
+        async with living(prepared(tmp_path)) as live:
             assert (await live.predict([sent(parcel(1))], durable=True))[0].recorded
             before = live.status()
             monkeypatch.setattr(asof.stores.live, "write", no_memory)
@@ -76,7 +50,7 @@ def test_nothing_is_answered_that_will_never_be_recorded(tmp_path, monkeypatch):
 
 def test_what_is_checked_again_has_been_recorded(tmp_path):
     async def life():
-        async with living(tmp_path, within=600.0, check_every=1) as live:
+        async with living(prepared(tmp_path), within=600.0, check_every=1) as live:
             await live.predict([sent(parcel(1)), sent(parcel(2))])
             await live._parity.check(live._journal.flush)
             return live.status()["parity"]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from functools import partial
 
 import polars as pl
 import pytest
-from parcels_up import delivery, parcel, write
+from parcels_here import living, prepared, sent
+from parcels_up import delivery, parcel
 
 from asof.compute.metric import metric
-from asof.engine.live.running import running
-from asof.engine.live.settings import Settings
-from asof.faces.project import system_of
 from asof.stores.store import Store
-from asof.study.backtest import ingest_declared
 
 WAIT = 3.0
 
@@ -23,29 +18,7 @@ WAIT = 3.0
 @pytest.fixture
 def place(tmp_path):
     """A system whose labels take some seconds, with its history."""
-    file = write(tmp_path) / "system.py"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("wait=seconds(1)", f"wait=seconds({WAIT})"), encoding="utf-8")
-    with Store(tmp_path / "store") as store:
-        ingest_declared(system_of(str(file)), store, tmp_path)
-    return tmp_path
-
-
-@asynccontextmanager
-async def living(place):
-    file = str(place / "system.py")
-    settings = Settings(address="")
-    async with running(
-        system_of(file), partial(system_of, file), place / "store", settings, lambda *_: {}
-    ) as live:
-        while not live.ready()[0]:  # noqa: ASYNC110  nothing tells it but the state itself
-            await asyncio.sleep(0.02)
-        yield live
-
-
-def sent(row):
-    """A row as the doors hand it on: whole, in the order of its columns."""
-    return tuple(row.values())
+    return prepared(tmp_path, wait=f"seconds({WAIT})")
 
 
 async def asked(live, numbers):

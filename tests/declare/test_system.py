@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -116,6 +117,11 @@ MISTAKES = [
     (lambda: asof.share(Order.amount), "is of a condition"),
     (lambda: orders.same(Parcel.days_late), "no column 'days_late'"),
     (lambda: orders.same(Order.customer).last(7), "no unit"),
+    (lambda: orders.same(Order.customer).sum(Order.amount), ".last(days(30)).sum(...)"),
+    (lambda: orders.same(Order.customer).since(), ".last(days(30)).since()"),
+    (lambda: orders.mean(Order.amount), ".same(Requested.column).last(days(30)).mean(...)"),
+    (lambda: orders.last(days(1)), ".same(Requested.column).last(days(30))"),
+    (lambda: recent.latest(Order.amount), "latest() is of one window"),
     (lambda: orders.same(Order.customer).last(days(1), days(1)), "twice"),
     (lambda: orders.same(Order.customer).last(days(0)), "longer than nothing"),
     (lambda: Order.ordered_at.hour(), "without a time zone"),  # noqa: PLW0108  asked for inside
@@ -173,6 +179,13 @@ def test_a_mistake_is_said_in_words_with_its_place(mistake, words):
 def test_a_life_may_begin_where_its_history_ends():
     moment = datetime(2024, 1, 1, tzinfo=UTC)
     assert declared(start=moment, until=moment).start == moment
+
+
+def test_what_no_rows_have_is_missed_as_in_any_class():
+    for rows in (orders, orders.same(Order.customer), recent):
+        with pytest.raises(AttributeError):
+            _ = rows.median
+        assert repr(copy(rows)) == repr(rows)
 
 
 def test_a_class_with_two_times_is_refused():

@@ -190,6 +190,16 @@ MISTAKES = {
         change("ours.last(days(7))", "ours.last(7)"),
         USAGE, ("last(7)", "last(days(7))"), "ours.last(7)", mend=(("last(7)", "last(days(7))"),),
     ),
+    "a statistic without a window": Mistake(
+        change("ours.last(days(7)).count()", "ours.count()"),
+        USAGE, ("count() needs a window", "delivery[shop = ", ".last(days(30)).count()"),
+        "deliveries=ours.count()", mend=(("ours.count()", "ours.last(days(30)).count()"),),
+    ),
+    "a window of a whole source": Mistake(
+        change("ours = deliveries.same(Parcel.shop)", "ours = deliveries"),
+        USAGE, ("last() is of the rows that agree", "delivery as a whole", ".all(Requested)"),
+        "deliveries=ours.last", mend=(("ours = deliveries", "ours = deliveries.all(Parcel)"),),
+    ),
     "a feature of another table": Mistake(
         change("weight=Parcel.weight", "weight=Delivery.took"),
         USAGE, ("'weight' is about Delivery, not Parcel", "Delivery.took", "latest("),

@@ -6,25 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
-from asof.declare.expressions import (
-    Column,
-    Expression,
-)
+from asof.declare.expressions import Column, Expression
 from asof.declare.features import walk
 from asof.declare.place import place
 from asof.declare.rows import Row, column_spec, keys_of, time_of
 from asof.declare.schedules import Schedule, Wall
 from asof.declare.schedules import every as every_
+from asof.declare.slips import STATISTICS, WINDOWS, no_rows
 from asof.declare.tables import Prepare, S, Table
-from asof.declare.times import (
-    TickMoment,
-    TimeColumn,
-)
-from asof.declare.times import (
-    zone as checked_zone,
-)
+from asof.declare.times import TickMoment, TimeColumn
+from asof.declare.times import zone as checked_zone
 from asof.declare.windows import Age, Aggregate, Joined, Lookup, Q, V, both, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration
@@ -62,6 +55,13 @@ class Source(Table[S]):
         """Only the rows for which a condition holds, chosen after the version of each."""
         require_table(self, condition, "where")
         return replace(self, condition=both(self.condition, condition))
+
+    if not TYPE_CHECKING:  # an editor says it by itself; this says it in words
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name in WINDOWS or name in STATISTICS:
+                raise no_rows(self.name, name)
+            raise AttributeError(name)
 
 
 @dataclass(frozen=True, eq=False)

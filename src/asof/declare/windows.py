@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
 
 from asof.declare import statistics
-from asof.declare.expressions import (
-    Call,
-    Column,
-    Expression,
-    Number,
-    Operation,
-)
+from asof.declare.expressions import Call, Column, Expression, Number, Operation
 from asof.declare.place import place
 from asof.declare.rows import Row
+from asof.declare.slips import OF_ONE_WINDOW, STATISTICS, no_window, several_windows
 from asof.declare.statistics import Statistic, Stats
 from asof.declare.tables import S, Table
 from asof.declare.times import (
@@ -99,6 +94,13 @@ class Joined(Generic[Q, S]):
         if len(named) == 1:
             return Window(self, named[0])
         return Windows(self, named)
+
+    if not TYPE_CHECKING:  # an editor says it by itself; this says it in words
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name in STATISTICS:
+                raise no_window(repr(self), name)
+            raise AttributeError(name)
 
     def __repr__(self) -> str:
         pairs = ", ".join(f"{own} = {asked!r}" for own, asked in self.pairs)
@@ -340,6 +342,13 @@ class Windows(Generic[Q, S]):
 
     joined: Joined[Q, S]
     spans: tuple[Span, ...]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name in OF_ONE_WINDOW:
+                raise several_windows(", ".join(span.name for span in self.spans), name)
+            raise AttributeError(name)
 
     def _each(self, statistic: Statistic[S, Any]) -> Family[Q]:
         return Family(

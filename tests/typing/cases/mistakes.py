@@ -95,6 +95,18 @@ def a_window_without_a_unit() -> Declared:
     return stays.same(Booking.guest).last(7)  # E
 
 
+def a_statistic_without_a_window() -> Declared:
+    return asof.features(Booking, n=stays.same(Booking.guest).count())  # E
+
+
+def a_window_of_a_whole_source() -> Declared:
+    return stays.last(days(7))  # E
+
+
+def an_age_of_several_windows() -> Declared:
+    return stays.same(Booking.guest).last(days(1), days(7)).since()  # E
+
+
 def a_lag_without_a_unit() -> Declared:
     return asof.source(Stay, "stays.csv", lag=6)  # E
 

@@ -141,6 +141,14 @@ MISTAKES = [
         "Several rows",
     ),
     (lambda: asof.outcome(recent.count().members[0][1], wait=days(1)), "looks back"),
+    (
+        lambda: asof.outcome(parcels.same(Order.order_id), Parcel.days_late > 0, due=days(2)),
+        "due= is not a moment",
+    ),
+    (
+        lambda: asof.outcome(parcels.same(Order.order_id), Parcel.days_late > 0, due=Order.amount),
+        "wait=days(2)",
+    ),
     (lambda: declared(metric="logloss"), "log_loss"),
     (lambda: declared(metric="mae"), "does not fit"),
     (lambda: declared(model=object()), "no fit()"),

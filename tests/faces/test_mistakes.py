@@ -185,6 +185,12 @@ MISTAKES = {
         "system = asof.System", mend=(("    until=datetime(2025, 3, 1, tzinfo=UTC),\n", ""),
                                       ("    start=datetime(2025, 4, 1, tzinfo=UTC),\n", "")),
     ),
+    "a due time that the outcome tells": Mistake(
+        change("wait=days(3)", "due=Delivery.came_at"),
+        USAGE, ("due= is about Delivery", "only moments of Parcel", "has: Parcel.sent_at",
+                "due=Parcel.sent_at + days(2)", "wait=days(2)"),
+        "system = asof.System", mend=(("due=Delivery.came_at", "due=Parcel.sent_at + days(2)"),),
+    ),
     # --- declaration ---
     "a window without a unit": Mistake(
         change("ours.last(days(7))", "ours.last(7)"),

@@ -176,14 +176,25 @@ def _same_row(system: Declared) -> Iterator[Fault]:
             f"Write features({row.__name__}, ...).",
         )
     columns = [column for _, asked in system.label.joined.pairs for column in asked_columns(asked)]
-    if system.label.due is not None:
-        columns += list(asked_columns(system.label.due))
     for column in columns:
         if not issubclass(row, column.row):
             yield (
                 f"The label is about {column.row.__name__}; requests are of {row.__name__}.",
                 repr(column),
                 f"Match with columns of {row.__name__}: source.same({row.__name__}.…).",
+            )
+
+
+def _due(system: Declared) -> Iterator[Fault]:
+    name, due = system.requests.row.__name__, system.label.due
+    moments = [f"{name}.{s.name}" for s in system.requests.row.columns_ if s.type is datetime]
+    example = f"due={moments[-1]} + days(2), or " if moments else ""
+    for column in () if due is None else asked_columns(due):
+        if not issubclass(system.requests.row, column.row):
+            yield (
+                f"due= is about {column.row.__name__}; it may name only moments of {name}.",
+                f"{due!r}; the requested row has: {', '.join(moments) or 'none'}",
+                f"Write {example}wait=days(2): no due time may depend on the outcome.",
             )
 
 
@@ -385,6 +396,7 @@ CHECKS: tuple[Check, ...] = (
     _baselines,
     _asked,
     _same_row,
+    _due,
     _tick_moments,
     _tables,
     _lookups,

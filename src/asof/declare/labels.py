@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from asof.declare.expressions import (
-    Expression,
-)
+from asof.declare.expressions import Expression
 from asof.declare.place import place
 from asof.declare.tables import S
-from asof.declare.times import (
-    TimeExpression,
-)
+from asof.declare.times import TimeExpression
 from asof.declare.windows import Aggregate, Joined, Q, Span, require_joined, require_table
 from asof.errors import DeclarationError
 from asof.units import Duration
@@ -115,6 +111,11 @@ def _of_row(
             mend="Write wait=days(2), long enough for 99.5% of the outcomes to arrive.",
             where=place(),
         )
+    if due is not None and not isinstance(due, TimeExpression):
+        raise DeclarationError(
+            "due= is not a moment of the requested row.", found=repr(due), where=place(),
+            mend="Write due=Asked.moment + days(2), or wait=days(2) after the request.",
+        )  # fmt: skip
     return Label(rows, value, None if wait is None else _wait(wait), due, declared=place())
 
 

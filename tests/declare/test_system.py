@@ -44,6 +44,11 @@ class Classifier:
         raise NotImplementedError
 
 
+class InLines(Classifier):
+    def __repr__(self):
+        return "InLines(one=1,\n        two=2)"
+
+
 orders = asof.source(Order)
 parcels = asof.source(Parcel)
 recent = orders.same(Order.customer).last(hours(1), days(1))
@@ -164,7 +169,7 @@ MISTAKES = [
         lambda: declared(start=datetime(2024, 1, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))).but(
             until=datetime(2023, 12, 31, 23, tzinfo=UTC)
         ),
-        "start 2024-01-01 01:00:00 CET, until 2023-12-31 23:00:00 UTC",
+        "start 2024-01-01 01:00 Europe/Berlin, until 2023-12-31 23:00 UTC",
     ),
     (lambda: declared(retraining=asof.never() | asof.every(days(1))), "never"),
     (
@@ -287,6 +292,55 @@ def test_policies_are_printed_as_one_writes_them(policy):
     if said.startswith(("online", "batch")):
         name = "serving"
     assert f"  {name:<15} {said}\n" in str(declared(**{name: policy}))
+
+
+def test_it_is_told_as_one_reads_it():
+    far = orders.same(Order.customer).last(minutes(30), before=hours(17) + minutes(30))
+    told = str(
+        declared(
+            features=asof.features(
+                Order,
+                far=far.count(),
+                near=orders.same(Order.customer).last(hours(1), before=hours(23)).count(),
+                all=orders.all(Order).last(days(7)).share(Order.amount > 100),
+                big=Order.amount > 100,
+            ),
+            start=datetime(2024, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")),
+            until=datetime(2025, 1, 1, 0, 0, 30, tzinfo=UTC),
+            label=asof.happens(orders.same(Order.customer), within=days(7), wait=hours(0)),
+        ).but(model=InLines())
+    )
+    for line in (
+        "  at              Order.ordered_at",
+        "  label           happens: order[customer = Order.customer][0 to 7 d].count(), no wait",
+        "  model           InLines(one=1,",
+        "                          two=2)",
+        "  metric          log_loss, the default",
+        "  training_takes  no time",
+        "  start           2024-01-01 00:00 Europe/Berlin",
+        "  until           2025-01-01 00:00:30 UTC",
+        f"    {'far':<24} order[customer = Order.customer][-18 h to -17 h 30 min].count()",
+        f"    {'near':<24} order[customer = Order.customer][-24 h to -23 h].count()",
+        "    all                      order[all][-7 d to 0].share(Order.amount > 100)",
+        "    big                      Order.amount > 100",
+    ):
+        assert f"{line}\n" in told, told
+
+
+def test_a_system_of_ticks_says_when_it_is_asked():
+    shops = asof.reference(type("Shop", (asof.Row,), {"__annotations__": {"customer": Key[str]}}))
+    mine = orders.same(shops.row.customer)
+    system = asof.System(
+        "restock",
+        requests=asof.ticks(shops, every=days(1)),
+        features=asof.features(shops.row, n=mine.last(days(7)).count()),
+        label=asof.happens(mine, within=days(1), wait=hours(1)),
+        model=Classifier(),
+    )
+    assert (
+        "  requests        every row of shop, every(days(1))\n  at              each tick\n"
+        in str(system)
+    )
 
 
 def test_what_is_not_declared_is_said_so():

@@ -107,8 +107,8 @@ def test_the_declaration_says_when_rows_are_known_and_what_went_to_quarantine(wo
     write(work, "parcels", rows)
     work.spoil('"parcels.csv", zone="UTC"', '"parcels.csv", lag=-hours(2), zone="UTC"')
     told = work.asof("check", "system.py").out
-    assert "parcels.csv, known 2h ahead, zone UTC" in told
-    assert "deliveries.csv, known 1h later, zone UTC" in told
+    assert "parcels.csv, known 2 h ahead, zone UTC" in told
+    assert "deliveries.csv, known 1 h later, zone UTC" in told
     assert "1 row of parcel in quarantine: weight " in told
 
 

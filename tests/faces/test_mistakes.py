@@ -180,7 +180,7 @@ MISTAKES = {
     ),
     "a life that starts after its history": Mistake(
         change("start=datetime(2025, 2, 1", "start=datetime(2025, 4, 1"),
-        USAGE, ("start= is after until=", "2025-04-01 00:00:00 UTC", "2025-03-01 00:00:00 UTC",
+        USAGE, ("start= is after until=", "2025-04-01 00:00 UTC", "2025-03-01 00:00 UTC",
                 "leave one of them out"),
         "system = asof.System", mend=(("    until=datetime(2025, 3, 1, tzinfo=UTC),\n", ""),
                                       ("    start=datetime(2025, 4, 1, tzinfo=UTC),\n", "")),

@@ -31,6 +31,7 @@ from asof.declare.schedules import AfterLabels, AnyOf, Never, Schedule
 from asof.declare.sources import Reference, Source, Ticks, rules_of
 from asof.declare.tables import Table
 from asof.declare.times import TimeExpression
+from asof.declare.told import told_moment
 from asof.declare.windows import Joined
 from asof.errors import DeclarationError
 from asof.units import Duration
@@ -327,7 +328,7 @@ def _moments(system: Declared) -> Iterator[Fault]:
     if system.start is not None and system.until is not None and system.start > system.until:
         yield (
             "start= is after until=: the history would end before the life begins.",
-            f"start {_clock(system.start)}, until {_clock(system.until)}",
+            f"start {told_moment(system.start)}, until {told_moment(system.until)}",
             "Write a start= before until=, or leave one of them out.",
         )
     if system.looks.microseconds <= 0 or system.training_takes.microseconds < 0:
@@ -342,11 +343,6 @@ def _moments(system: Declared) -> Iterator[Fault]:
             repr(system.final_share),
             "Write final_share=0.95.",
         )
-
-
-def _clock(moment: datetime) -> str:
-    """A moment by the clock in which it was written."""
-    return f"{moment.replace(tzinfo=None).isoformat(' ')} {moment.tzname()}"
 
 
 def _retraining(system: Declared) -> Iterator[Fault]:

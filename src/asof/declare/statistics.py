@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 from asof.declare.expressions import Expression, Number
 from asof.declare.place import place
 from asof.declare.tables import S
+from asof.declare.told import told_alone
 from asof.errors import DeclarationError
 
 V_co = TypeVar("V_co", covariant=True)
@@ -29,7 +30,7 @@ class Statistic(Generic[S, V_co]):
     of: Expression[Any, Any] | None = None
 
     def __repr__(self) -> str:
-        return f"{self.kind}({'' if self.of is None else repr(self.of)})"
+        return f"{self.kind}({'' if self.of is None else told_alone(self.of)})"
 
 
 def count(of: Expression[S, Any] | None = None) -> Statistic[Any, float]:
@@ -90,7 +91,7 @@ def share(of: Expression[S, bool | None]) -> Statistic[S, float | None]:
     ...     delay: asof.Col[float | None]
     ...     landed_at: asof.Time
     >>> asof.share(Landing.delay > 15)
-    share((Landing.delay > 15))
+    share(Landing.delay > 15)
 
     Raises:
         DeclarationError: `of` is no condition.

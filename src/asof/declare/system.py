@@ -24,10 +24,8 @@ from asof.declare.policies import (
 from asof.declare.schedules import Periodic, Schedule
 from asof.declare.sources import Source, Ticks
 from asof.declare.tables import Table
-from asof.declare.times import (
-    TickMoment,
-    TimeExpression,
-)
+from asof.declare.times import TickMoment, TimeExpression
+from asof.declare.told import told_alone, told_duration, told_moment
 from asof.declare.windows import Q
 from asof.declare.written import written
 from asof.units import DAY, HOUR, Duration
@@ -160,17 +158,24 @@ class System(Generic[Q]):
     def __str__(self) -> str:
         lines = [f"{self.name}  ({self.fingerprint})"]
         for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name in ("name", "declared", "features"):
-                continue
-            lines.append(f"  {item.name:<15} {_words(value)}")
+            if item.name not in ("name", "declared", "features"):
+                told = self._told(item.name).replace("\n", "\n" + " " * 18)
+                lines.append(f"  {item.name:<15} {told}")
         lines.append(
             f"  features        {len(self.features.columns)} of {self.features.row.__name__}"
         )
-        lines += [f"    {name:<24} {value!r}" for name, value in self.features.columns]
+        lines += [f"    {name:<24} {told_alone(value)}" for name, value in self.features.columns]
         lines.append(f"  sources         {len(self.tables)}")
         lines += [f"    {table.name:<24} {_known(table)}" for table in self.tables]
         return "\n".join(lines)
+
+    def _told(self, name: str) -> str:
+        """One of its parts in words."""
+        if name == "at":
+            return "each tick" if self.at is None else told_alone(self.at)
+        if name == "metric":
+            return self.metric or f"{self.measured}, the default"
+        return _words(getattr(self, name))
 
 
 def _known(table: Table[Any]) -> str:
@@ -184,7 +189,10 @@ def _known(table: Table[Any]) -> str:
     elif lag is None or not lag.microseconds:
         told.append("known as it happens")
     else:
-        told.append(f"known {lag} later" if lag.microseconds > 0 else f"known {-lag} ahead")
+        later = lag.microseconds > 0
+        told.append(
+            f"known {told_duration(lag if later else -lag)} {'later' if later else 'ahead'}"
+        )
     zone = table.zone or table.zone_column
     told += [f"zone {zone}"] if zone else []
     prepare = getattr(table.prepare, "__name__", "")
@@ -195,6 +203,10 @@ def _known(table: Table[Any]) -> str:
     return ", ".join(told)
 
 
+def _wait(label: Label[Any]) -> str:
+    return f"wait {label.wait!r}" if label.wait and label.wait.microseconds else "no wait"
+
+
 def _words(value: object) -> str:
     match value:
         case Ticks(table=table, schedule=schedule):
@@ -202,19 +214,22 @@ def _words(value: object) -> str:
         case Table(name=name, row=row):
             return f"{name} ({row.__name__})"
         case Label() if value.span is None:
-            due = f"wait {value.wait!r}" if value.due is None else f"due {value.due!r}"
-            return f"{value.value!r} of {value.joined!r}, {due}"
+            due = _wait(value) if value.due is None else f"due {told_alone(value.due)}"
+            return f"{told_alone(value.value)} of {value.joined!r}, {due}"
         case Label():
-            return f"{'happens: ' if value.happens else ''}{value.value!r}, wait {value.wait!r}"
+            what = told_alone(value.value)
+            return f"{'happens: ' if value.happens else ''}{what}, {_wait(value)}"
         case Rate(columns=columns):
             return f"rate({', '.join(map(repr, columns))})"
         case Persistence(joined=joined, value=latest):
-            return f"persistence({joined!r}, {latest!r})"
+            return f"persistence({joined!r}, {told_alone(latest)})"
         case None:
             return "not declared"
         case tuple():
             return ", ".join(_words(part) for part in cast("tuple[object, ...]", value)) or "none"
         case datetime():
-            return value.isoformat()
+            return told_moment(value)
+        case Duration(microseconds=0):
+            return "no time"
         case _:
             return written(value) or repr(value)

@@ -25,6 +25,7 @@ from asof.declare.times import (
     Spanned,
     TimeColumn,
 )
+from asof.declare.told import told_alone, told_span
 from asof.errors import DeclarationError
 from asof.units import Duration
 
@@ -41,6 +42,9 @@ class Span:
     name: str
     start: int
     stop: int
+
+    def __str__(self) -> str:
+        return told_span(self.start, self.stop)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -104,8 +108,8 @@ class Joined(Generic[Q, S]):
 
     def __repr__(self) -> str:
         pairs = ", ".join(f"{own} = {asked!r}" for own, asked in self.pairs)
-        condition = "" if self.condition is None else f".where({self.condition!r})"
-        return f"{self.table.name}[{pairs}]{condition}"
+        condition = "" if self.condition is None else f".where({told_alone(self.condition)})"
+        return f"{self.table.name}[{pairs or 'all'}]{condition}"
 
 
 def _lengths(name: str, windows: tuple[Duration, ...], gap: Duration) -> tuple[Duration, ...]:
@@ -208,7 +212,7 @@ class Aggregate(Expression[Q, V_co]):
         return of.value_type if taken and of is not None else float
 
     def __repr__(self) -> str:
-        return f"{self.joined!r}[{_span_words(self.span)}].{self.statistic!r}"
+        return f"{self.joined!r}[{self.span}].{self.statistic!r}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -220,11 +224,7 @@ class Age(DurationExpression[Q]):
     kind: Literal["since", "since_known"]
 
     def __repr__(self) -> str:
-        return f"{self.joined!r}[{_span_words(self.span)}].{self.kind}()"
-
-
-def _span_words(span: Span) -> str:
-    return f"{Duration(span.start)} to {Duration(span.stop)}"
+        return f"{self.joined!r}[{self.span}].{self.kind}()"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -240,7 +240,7 @@ class Lookup(Expression[Q, V_co]):
         return self.of.value_type
 
     def __repr__(self) -> str:
-        return f"{self.joined!r}.get({self.of!r})"
+        return f"{self.joined!r}.get({told_alone(self.of)})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -105,11 +105,12 @@ class IngestReport:
 
         >>> why = {"weight is below 0": 2, "shop is missing": 1}
         >>> IngestReport("parcel", (LoadReport("p.csv", "ab", 9, 6, 0, 3, why),)).apart()
-        '3 rows of parcel in quarantine: weight is below 0, and 1 more.'
+        '3 rows of parcel in quarantine: weight is below 0, and shop is missing.'
         """
         rows = "row" if self.set_apart == 1 else "rows"
         first, *others = self.quarantined or [""]
-        more = f", and {len(others):,} more" if others else ""
+        rest = others[0] if len(others) == 1 else f"{len(others):,} more reasons"
+        more = f", and {rest}" if others else ""
         why = f": {first}{more}" if first else ""
         return f"{self.set_apart:,} {rows} of {self.source} in quarantine{why}."
 

@@ -157,8 +157,10 @@ class Looked:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - 3
-    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
+    """Some names: the rest are counted where they are several, for one is soon said."""
+    if len(names) <= 4:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _label_known(looked: Looked) -> Iterator[Finding]:

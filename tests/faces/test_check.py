@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from asof.compute.schedule import microseconds
 from asof.errors import ExitCode
+from asof.faces.project import system_of
+from asof.stores.encoded import encode
 from asof.stores.records import LIVE_FROM
 from asof.stores.store import Store
 
@@ -98,6 +102,25 @@ def test_a_source_without_a_file_waits_for_its_rows(work):
     done = work.asof("check", "system.py")
     assert (done.status, done.err) == (0, "")
     assert "No data to look at: nothing of delivery (rows that are handed in)." in done.out
+
+
+def test_rows_that_a_server_took_are_data(work):
+    rows = []
+    for row in read(work, "deliveries"):
+        came = microseconds(datetime.fromisoformat(row["came_at"]).replace(tzinfo=UTC))
+        says = (int(row["parcel_id"]), row["shop"], row["late"] == "yes", float(row["took"]), came)
+        rows.append((*says, came + 3_600_000_000, None, False))
+    work.spoil('asof.source(Delivery, "deliveries.csv"', "asof.source(Delivery")
+    deliveries = next(t for t in system_of("system.py").tables if t.name == "delivery")
+    with (
+        Store(work.folder / ".asof" / "parcels") as store,
+        store.live([deliveries], address="", started=1, elapsed=time.monotonic) as journal,
+    ):
+        told = {"rows": len(rows), "quarantined": []}
+        journal.append("rows", rows[-1][5], told, encode(rows), source="delivery")
+    done = work.asof("check", "system.py")
+    assert (done.status, done.err) == (0, "")
+    assert HONEST in done.out
 
 
 def test_the_declaration_says_when_rows_are_known_and_what_went_to_quarantine(work):

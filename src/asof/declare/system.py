@@ -215,7 +215,7 @@ def _words(value: object) -> str:
             return f"{name} ({row.__name__})"
         case Label() if value.span is None:
             due = _wait(value) if value.due is None else f"due {told_alone(value.due)}"
-            return f"{told_alone(value.value)} of {value.joined!r}, {due}"
+            return f"{value.value!r} of {value.joined!r}, {due}"
         case Label():
             what = told_alone(value.value)
             return f"{'happens: ' if value.happens else ''}{what}, {_wait(value)}"

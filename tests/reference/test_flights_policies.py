@@ -23,7 +23,7 @@ from asof.stores.store import Store
 from asof.study.compare.figures import Judge, freshness
 from asof.study.compare.gather import Gathered, gather, looks_of, plan
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SCORED = 277_337
 EVERY = {

@@ -78,6 +78,18 @@ def test_what_was_before_life_counts_from_when_it_would_have(store):
     assert store.rows(payments)[AVAILABLE][-1] == NOON_US + HOUR
 
 
+def test_what_came_live_counts_from_its_release_whatever_it_declares(store):
+    store.records.set("live_from", NOON_US + 5 * HOUR)
+    rows = pl.DataFrame({"payment": [8, 9], "amount": [1.0, -1.0], "paid_at": [NOON] * 2})
+    ingest(payments, store, now=NOON_US + 7 * HOUR, data=rows)
+    kept = pl.DataFrame({"payment": [18, 19], "amount": [1.0, -1.0], "paid_at": [NOON] * 2})
+    ingest(payments, store, now=NOON_US + 8 * HOUR, data=kept, history=True)
+    *_, late, history = in_quarantine(store)
+    for row in (late, history):
+        release(payments, store, row.name, now=NOON_US + 9 * HOUR, mended={"amount": 1.0})
+    assert store.rows(payments)[AVAILABLE].to_list()[-2:] == [NOON_US + 9 * HOUR, NOON_US + HOUR]
+
+
 def test_a_twin_is_not_released_under_its_key(store):
     with pytest.raises(DataRefused, match="still breaks"):
         release(payments, store, "1:2", now=0)

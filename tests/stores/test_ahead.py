@@ -15,8 +15,9 @@ import asof.stores.live
 from asof.errors import StoreError
 from asof.stores.ahead import _HEAD
 from asof.stores.encoded import encode
-from asof.stores.loads import SetAside
+from asof.stores.loads import NewLoad, SetAside
 from asof.stores.store import Store
+from asof.stores.tables import Layout
 
 SCRIPT = """
 import os, sys, time
@@ -113,6 +114,43 @@ def test_rows_receipts_and_quarantine_are_taken_up_with_their_messages(store, sh
             assert told(journal, 9) == 4
     with Store(torn) as other:
         assert [one.kind for one in other.journal.read()] == ["rows", "look"], "half a message"
+
+
+def test_a_released_row_is_in_the_table_or_in_quarantine(store, shop, cut):
+    """Wherever a kill comes: the row, its load and the end of its quarantine are one message."""
+    aside = [SetAside(0, 3, {"sensor": "x"}, ("?",)), SetAside(0, 4, {"sensor": "y"}, ("?",))]
+    row = encode([(3, 1.0, 5, 5, None, False)], [3])
+
+    def places(place):
+        with Store(place) as other:
+            apart = [row.position for _, row in other.loads.quarantine()]
+            parts = [(one.offset, one.part_of, one.stored) for one in other.loads.all("reading")]
+            return apart, other.rows(shop.readings)["sensor"].to_list(), parts
+
+    with live(store, shop, within=60.0) as journal:
+        told(journal, 1, aside=aside)
+        journal.flush()
+        before = cut("before")
+        new = NewLoad(
+            load="r", source="reading", fingerprint="", content="r", path=None,
+            layout=Layout.of(shop.Reading).name, stamp=2, read=1, stored=1, part_of=1,
+            releases=(3,), leans_on=(7,), report={"live": True},
+        )  # fmt: skip
+        journal.append("rows", 2, {"rows": 1}, row, source="reading", load=new)
+        killed = cut("killed")
+        torn = cut("torn", lambda content: content[:-5])
+        journal.flush()
+        settled = cut("settled")
+    both = ([4], [1, 3], [(2, 1, 1)])
+    assert places(before) == places(torn) == ([3, 4], [1], [])
+    assert places(killed) == places(settled) == places(store.directory) == both
+    with Store(killed) as other:
+        (load,) = other.loads.in_force("reading")
+        assert (load.leans_on, other.loads.report(2)) == ((7,), {"live": True})
+        assert other.seal().rows == {"reading": 2}
+        ((_, released),) = other.loads.quarantine(released=True)
+        assert (released.position, released.released) == (3, 2)
+    assert places(killed) == both
 
 
 def test_what_is_said_together_is_kept_together(store, shop, cut):

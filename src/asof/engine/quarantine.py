@@ -51,6 +51,24 @@ def show(store: Store, name: str) -> Quarantined:
     return _told(*_find(store, name))
 
 
+@dataclass(frozen=True)
+class Released:
+    """A row on its way out of quarantine: the load as which it is taken, its rows, the report.
+
+    `fresh` has no row where the stored ones say the same already. Where it is `live` its stamp is
+    that of its release, else it counts from when it would have.
+    """
+
+    new: NewLoad
+    fresh: pl.DataFrame
+    report: LoadReport
+
+    @property
+    def live(self) -> bool:
+        """Whether it counts from its release on."""
+        return self.report.live
+
+
 def release(
     table: Table[Any],
     store: Store,
@@ -69,51 +87,68 @@ def release(
         DataRefused: the row still breaks its contract, or its key has another row.
     """
     with store.writing():
-        load, aside = _find(store, name)
-        if load.source != table.name or aside.released is not None:
-            raise UsageError(
-                f"Row {name} cannot be released to {table.name}.",
-                found=f"it is a row of {load.source}, "
-                f"{'in quarantine' if aside.released is None else 'released before'}",
-                mend="List what can be: asof quarantine list SYSTEM",
-            )
-        row = _mended(aside, mended or {})
-        frame = pl.DataFrame([row], infer_schema_length=None)
-        checked = check(frame, table, what=f"row {name}")
-        if checked.bad.height:
-            raise _still(name, checked.reasons, table)
-        left = store.loads.in_force(table.name)
-        coming = Coming(table, f"row {name}", frame, checked, left, (), now, history=True)
-        good, live = _available(store, coming, load)
-        good = good.with_columns(pl.lit(aside.position, pl.Int64).alias(POSITION))
-        arrivals = compared(store, coming, good, live=live)
-        if len(arrivals.twins):
-            raise _still(name, [f"{', '.join(table.keys)}: {DUPLICATE}"], table)
-        return _take(coming, store, arrivals, load, aside, row, live=live)
+        found = mended_row(table, store, name, now=now, mended=mended or {})
+        store.take(found.new, table, found.fresh, [])
+        return found.report
+
+
+def mended_row(
+    table: Table[Any], store: Store, name: str, *, now: int, mended: Mapping[str, Any]
+) -> Released:
+    """A quarantined row as `release` takes it; nothing is changed by it.
+
+    Raises:
+        UsageError: there is no such row, or it was released before.
+        DataRefused: the row still breaks its contract, or its key has another row.
+    """
+    load, aside = _find(store, name)
+    if load.source != table.name or aside.released is not None:
+        raise UsageError(
+            f"Row {name} cannot be released to {table.name}.",
+            found=f"it is a row of {load.source}, "
+            f"{'in quarantine' if aside.released is None else 'released before'}",
+            mend="List what can be: asof quarantine list SYSTEM",
+        )
+    row = _mended(aside, mended)
+    frame = pl.DataFrame([row], infer_schema_length=None)
+    checked = check(frame, table, what=f"row {name}", part=True)
+    if checked.bad.height:
+        raise _still(name, checked.reasons, table)
+    left = store.loads.in_force(table.name)
+    coming = Coming(table, f"row {name}", frame, checked, left, (), now, history=True)
+    good, live = _available(store, coming, load)
+    good = good.with_columns(pl.lit(aside.position, pl.Int64).alias(POSITION))
+    arrivals = compared(store, coming, good, live=live)
+    if len(arrivals.twins):
+        raise _still(name, [f"{', '.join(table.keys)}: {DUPLICATE}"], table)
+    return _released(coming, arrivals, load, aside, row, live=live)
 
 
 def _available(store: Store, coming: Coming, load: Load) -> tuple[pl.DataFrame, bool]:
-    """The row with the moment from which it counts; whether that is its release."""
+    """The row with the moment from which it counts; whether that is its release.
+
+    What came live would have counted from when it came at the earliest, whatever it declares.
+    """
     good = coming.checked.good
     if not isinstance(coming.table, Source):
         loads = store.loads.all(load.source)
         first = bool(loads) and load.offset == loads[0].offset
         good = always_known(good, None if first else load.stamp)
     live_from = store.records.setting(LIVE_FROM)
-    live = live_from is not None and int(good[AVAILABLE][0]) >= int(live_from)
+    came_live = bool(store.loads.report(load.offset).get("live", _is_message(load)))
+    live = live_from is not None and (came_live or int(good[AVAILABLE][0]) >= int(live_from))
     return stamped(good, coming.stamp if live else None), live
 
 
-def _take(
+def _released(
     coming: Coming,
-    store: Store,
     arrivals: Arrivals,
     load: Load,
     aside: SetAside,
     row: Mapping[str, Any],
     *,
     live: bool,
-) -> LoadReport:
+) -> Released:
     told = f"release {load.offset}:{aside.position} {json.dumps(dict(row), sort_keys=True)}"
     identity = hashlib.sha256(told.encode()).hexdigest()[:32]
     fresh = arrivals.fresh
@@ -126,8 +161,7 @@ def _take(
         stored=fresh.height, part_of=load.offset, releases=(aside.position,),
         leans_on=arrivals.leans_on, report=asdict(report),
     )  # fmt: skip
-    store.take(new, coming.table, fresh, [])
-    return report
+    return Released(new, fresh, report)
 
 
 def _find(store: Store, name: str) -> tuple[Load, SetAside]:
@@ -148,10 +182,15 @@ def _name(row: SetAside) -> str:
 
 
 def _told(load: Load, row: SetAside) -> Quarantined:
-    file = load.path or ("a frame" if load.content else "a message")
+    file = load.path or ("a message" if _is_message(load) else "a frame")
     return Quarantined(
         _name(row), load.source, file, row.row, row.reasons, row.released is not None
     )  # fmt: skip
+
+
+def _is_message(load: Load) -> bool:
+    """Whether it came to a server, and not as a file or a frame."""
+    return not load.content
 
 
 def _mended(aside: SetAside, mended: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from asof.errors import UsageError
 from asof.faces.console import print_json
 from asof.faces.ingest import table_of
 from asof.faces.project import project
+from asof.faces.remote import ask
+from asof.stores.server import running
 from asof.stores.store import Store
 from asof.study.report.numbers import many
 
@@ -44,7 +46,10 @@ def show_row(reference: str, name: str, *, as_json: bool) -> None:
 
 
 def release_row(reference: str, name: str, mended: Sequence[str]) -> None:
-    """Take a row in, with the given values in the place of its own."""
+    """Take a row in, with the given values in the place of its own.
+
+    Where a server runs on the stores it takes the row, else the stores do.
+    """
     values: dict[str, str] = {}
     for pair in mended:
         column, sign, value = pair.partition("=")
@@ -53,6 +58,11 @@ def release_row(reference: str, name: str, mended: Sequence[str]) -> None:
         values[column] = value
     found = project(reference)
     with Store(found.kept()) as store:
-        table = table_of(found.system, show(store, name).source)
-        report = release(table, store, name, now=now(), mended=values or None)
-    click.echo(f"Row {name} is in: {report.stored:,} stored.")
+        server = running(store.directory)
+        if server is not None:
+            told = ask(server, "/v1/quarantine/release", {"row": name, "set": values})
+            stored = int(told["stored"])
+        else:
+            table = table_of(found.system, show(store, name).source)
+            stored = release(table, store, name, now=now(), mended=values or None).stored
+    click.echo(f"Row {name} is in: {stored:,} stored.")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from asof.errors import Unserved, UsageError
+from asof.errors import AsofError, DataRefused, StoreError, Unserved, UsageError
 from asof.stores.server import Server
 
 TOKEN = "ASOF_TOKEN"  # noqa: S105  the name of a variable
@@ -22,7 +22,8 @@ def ask(server: Server, path: str, body: Mapping[str, Any] | None = None) -> dic
     """What a server answers: to a GET, or to a POST of `body` as JSON.
 
     Raises:
-        UsageError: it refuses; its words are the error's.
+        UsageError: it refuses; its words are the error's. What it refuses as data, or because
+            nothing can be written, is such an error here too.
         Unserved: it does not answer.
     """
     if not server.address:
@@ -53,7 +54,13 @@ def _headers() -> dict[str, str]:
     return told if token is None else {**told, "authorization": f"Bearer {token}"}
 
 
-def _refused(server: Server, error: HTTPError) -> UsageError:
+_KINDS: Mapping[str, type[AsofError]] = {
+    "urn:asof:data-refused": DataRefused,
+    "urn:asof:store-error": StoreError,
+}
+
+
+def _refused(server: Server, error: HTTPError) -> AsofError:
     try:
         problem: dict[str, Any] = json.load(error)
     except ValueError:
@@ -64,7 +71,7 @@ def _refused(server: Server, error: HTTPError) -> UsageError:
         mend += "asof token add makes one."
     if error.code == 403:
         mend = f"Put a token with the scope admin into {TOKEN}: asof token add makes one."
-    return UsageError(
+    return _KINDS.get(str(problem.get("type")), UsageError)(
         str(problem.get("title", f"The server refused: {error.code}.")),
         found=str(problem.get("found") or problem.get("detail") or server.address),
         mend=mend,

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from struct import Struct
+from typing import Any
 
 import msgspec
 
@@ -22,15 +23,26 @@ from asof.errors import StoreError
 from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.group import KNOWN_FOR, Item, JournalRow, write
-from asof.stores.loads import SetAside
+from asof.stores.loads import NewLoad, SetAside
 from asof.stores.server import alone, running
 
 _FILES = ("ahead-0", "ahead-1")
 _HEAD = Struct("<II")
 """Length of what was written in one piece, and its CRC-32."""
 
-_Record = tuple[int, JournalRow, str, Sequence[SetAside]]
-"""Offset of the message before it (0 where all before it is settled), row, source, set aside."""
+
+class _Record(msgspec.Struct, array_like=True):
+    """A message as it stands in the files; `before` is the offset of the one before it.
+
+    That is 0 where all before it is settled.
+    """
+
+    before: int
+    row: JournalRow
+    source: str
+    aside: Sequence[SetAside]
+    load: NewLoad | None = None
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Record]).decode
@@ -53,12 +65,13 @@ class Ahead:
         self._now = 0
         self._before = 0
         self._works = True
-        self._held: list[_Record] = []
+        self._held: list[tuple[Any, ...]] = []
 
     def put(self, item: Item, *, more: bool = False) -> None:
         """Take a message before it counts; if `more` follows at once, together with that."""
         if self._works:
-            self._held.append((self._before, item.row, item.source, item.aside))
+            record = (self._before, item.row, item.source, item.aside)
+            self._held.append(record if item.load is None else (*record, item.load))
             if not more:
                 self._write()
         self._before = item.offset
@@ -157,13 +170,13 @@ def _chain(connection: sqlite3.Connection, directory: Path) -> Iterator[Item]:
     query = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'journal'), 0)"
     last = int(connection.execute(query).fetchone()[0])
     records = [one for name in _FILES for one in _records(directory / name)]
-    for before, row, source, aside in sorted(records, key=lambda one: one[1][0]):
-        if row[0] <= last:
+    for one in sorted(records, key=lambda one: one.row[0]):
+        if one.row[0] <= last:
             continue  # its commit was the last thing that happened
-        if before > last:
+        if one.before > last:
             return
-        last = row[0]
-        yield Item(row, source, 0, aside)
+        last = one.row[0]
+        yield Item(one.row, one.source, 0, one.aside, load=one.load)
 
 
 def _records(path: Path) -> Iterator[_Record]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
 import msgspec
 
-from asof.stores.loads import SetAside
+from asof.stores.database import LOADS
+from asof.stores.loads import NewLoad, SetAside
 
 Outcome = Callable[[BaseException | None], None]
 """Called once with None when a message is durable, or with the reason why it is not."""
@@ -33,7 +35,8 @@ _encode = msgspec.json.Encoder().encode
 class Item(msgspec.Struct, eq=False):
     """A message on its way: its row of the journal, and whom to tell.
 
-    `source` is "" for what the system itself says; `size` is in bytes.
+    `source` is "" for what the system itself says; `size` is in bytes. `load` is given where the
+    message stands as a load of its own, for it releases rows from quarantine.
     """
 
     row: JournalRow
@@ -41,6 +44,7 @@ class Item(msgspec.Struct, eq=False):
     size: int
     aside: Sequence[SetAside] = ()
     outcomes: list[Outcome] = msgspec.field(default_factory=list[Outcome])
+    load: NewLoad | None = None
 
     @property
     def offset(self) -> int:
@@ -54,7 +58,7 @@ def told(payload: Mapping[str, Any]) -> str:
 
 
 def write(connection: sqlite3.Connection, items: Sequence[Item], *, known_for: int) -> None:
-    """Write messages, their receipts and what they set aside in one durable transaction.
+    """Write messages, their receipts, what they set aside and release in one durable transaction.
 
     Receipts that are older than the last message by more than `known_for` (us) go, a few at a time.
     """
@@ -65,7 +69,8 @@ def write(connection: sqlite3.Connection, items: Sequence[Item], *, known_for: i
         for item in items
         for one in item.aside
     ]
-    if len(rows) <= _MOST and not receipts and not aside:
+    loads = [(item.offset, item.load) for item in items if item.load is not None]
+    if len(rows) <= _MOST and not receipts and not aside and not loads:
         _insert(connection, _JOURNAL, rows)  # one statement is a transaction of its own
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -75,6 +80,8 @@ def write(connection: sqlite3.Connection, items: Sequence[Item], *, known_for: i
         if receipts:
             connection.execute(_FORGET, (receipts[-1][3] - known_for, 2 * len(receipts)))
         _insert(connection, _QUARANTINE, aside)
+        for offset, load in loads:
+            _take(connection, offset, load)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # SQLite itself has ended it where the disk is full
@@ -82,6 +89,22 @@ def write(connection: sqlite3.Connection, items: Sequence[Item], *, known_for: i
         raise
 
 
+def _take(connection: sqlite3.Connection, offset: int, load: NewLoad) -> None:
+    """Keep that a message is a load, and that the rows which it brings are not in quarantine."""
+    told_of = asdict(load) | {"offset": offset, "done": True}
+    told_of |= {name: _encode(told_of[name]).decode() for name in ("leans_on", "report")}
+    connection.execute(_LOAD, told_of)
+    connection.executemany(
+        _RELEASED, [(offset, load.part_of, position) for position in load.releases]
+    )
+
+
+_LOAD_COLUMNS = [column.name for column in LOADS.columns]
+_LOAD = (
+    f"INSERT INTO loads ({', '.join(f'[{name}]' for name in _LOAD_COLUMNS)}) "  # noqa: S608
+    f"VALUES ({', '.join(f':{name}' for name in _LOAD_COLUMNS)})"
+)
+_RELEASED = 'UPDATE quarantine SET released = ? WHERE "offset" = ? AND position = ?'
 _JOURNAL = "journal (offset, stamp, kind, payload, layout, key, content)"
 _RECEIPTS = "receipts (source, key, offset, stamp)"
 _FORGET = (

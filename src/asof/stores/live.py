@@ -25,7 +25,7 @@ from asof.stores.ahead import Ahead
 from asof.stores.database import Database
 from asof.stores.faults import in_words
 from asof.stores.group import KNOWN_FOR, Item, Outcome, probe, told, write
-from asof.stores.loads import SetAside
+from asof.stores.loads import NewLoad, SetAside
 from asof.stores.predictions import PREDICTED, TABLE
 
 _GATHER = 0.001
@@ -147,13 +147,15 @@ class LiveJournal:
         aside: Sequence[SetAside] = (),
         on_durable: Outcome | None = None,
         more: bool = False,
+        load: NewLoad | None = None,
     ) -> int:
         """Take a message; its offset. `stamp` is us UTC and later than the last.
 
         `content` are encoded rows of `source`, `aside` its rows for quarantine: they become durable
         with the message. `on_durable` is called once, with None or with the error for which the
         message is refused (events) or not recorded yet (what has no source). With `more` another
-        follows at once: until then this one may go with its process.
+        follows at once: until then this one may go with its process. A message that releases rows
+        from quarantine stands as a `load`, which becomes durable with it.
 
         Raises:
             StoreError: the journal is closed, or broke.
@@ -166,7 +168,8 @@ class LiveJournal:
             if self._closing or self._broken is not None:
                 raise self._ended()
             self.offset += 1
-            item = Item((self.offset, stamp, kind, text, layout, key, content), source, size, aside)
+            row = (self.offset, stamp, kind, text, layout, key, content)
+            item = Item(row, source, size, aside, load=load)
             self._ahead.put(item, more=more)
             if on_durable is not None:
                 item.outcomes.append(on_durable)

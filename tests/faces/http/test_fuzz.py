@@ -97,7 +97,7 @@ def test_every_request_is_answered_or_told_why_not(door, rows, junk):
 @pytest.mark.parametrize(
     "path",
     ["/v1/predict", "/v1/events/delivery", "/v1/train", "/v1/promote", "/v1/rollback",
-     "/v1/clock", "/v2/models/parcels/infer"],
+     "/v1/quarantine/release", "/v1/clock", "/v2/models/parcels/infer"],
 )  # fmt: skip
 def test_any_bytes_are_refused_in_words(door, path, body):
     reply = judged(door.post(path, body))

@@ -123,6 +123,26 @@ def test_an_order_by_hand_says_which_fields_it_wants(door):
     assert door.post("/v1/rollback", {}).status == 200
 
 
+def test_a_quarantined_row_is_released_or_told_why_not(door):
+    told = door.post("/v1/events/delivery", [delivery(), delivery(late="perhaps")]).json()
+    name = f"{told['offset']}:{told['quarantined'][0]['position']}"
+    for body in (
+        {}, [], {"row": 7}, {"row": ""}, {"row": name, "mend": {}}, {"row": name, "set": ["late"]},
+        {"row": name, "set": {"late": [True]}}, {"row": name, "set": {"late": {"a": True}}},
+    ):  # fmt: skip
+        refused = door.post("/v1/quarantine/release", body)
+        assert refused.status == 422
+        assert '{"row": NAME, "set": {COLUMN: VALUE}}' in refused.json()["mend"]
+    assert door.post("/v1/quarantine/release", {"row": name}).status == 422
+    mended = {"row": name, "set": {"late": True}}
+    done = door.post("/v1/quarantine/release", mended)
+    assert done.status == 200
+    assert done.json() == {
+        "row": name, "source": "delivery", "offset": told["offset"] + 1, "stored": 1,
+    }  # fmt: skip
+    assert door.post("/v1/quarantine/release", mended).status == 404
+
+
 def test_a_training_by_hand_begins_and_is_refused_in_words(door):
     for body in ({"model": "m2"}, [], {"reason": 7}, {"reason": "x" * 2001}):
         refused = door.post("/v1/train", body)

@@ -22,7 +22,7 @@ import asof
 from asof import Col, Key, Time, days, hours
 from asof.compute.contract import REASONS, check, require_most
 from asof.declare.kept import POSITION
-from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Row, SetApart
+from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Release, Row, SetApart
 from asof.errors import DataRefused, NotReady, RequestRefused, StoreError, UsageError
 
 
@@ -99,6 +99,7 @@ class ToyLive:
         self.late = {shop: [0, 0] for shop in "abc"}
         self.newest: dict[str, int] = {}
         self.asked: dict[str, Mapping[str, Any]] = {}
+        self.aside: dict[str, tuple[str, dict[str, Any]]] = {}
         self.held = False
         self.begun = self.finished = self.dropped = 0
 
@@ -181,6 +182,8 @@ class ToyLive:
         good = checked.good.select(names).to_dicts()
         self.rows[source] += good
         self.apart[source] += checked.bad.to_dicts()
+        for row in checked.bad.select(*names, POSITION).to_dicts():
+            self.aside[f"{self.offset}:{row.pop(POSITION)}"] = (source, row)
         if source == "parcel":
             self.known |= {row["parcel_id"]: row for row in good}
         elif source == "delivery":
@@ -196,6 +199,21 @@ class ToyLive:
         if key is not None:
             self.receipts[key] = receipt
         return receipt
+
+    async def release(self, row: str, mended: Mapping[str, Any]) -> Release:
+        if row not in self.aside:
+            raise UsageError(f"No row '{row}' is in quarantine.", found=", ".join(self.aside))
+        source, found = self.aside[row]
+        if not mended.keys() <= found.keys():
+            raise UsageError("The row has no such column.", found=", ".join(found))
+        table = next(table for table in system.tables if table.name == source)
+        whole = found | mended
+        checked = check(pl.DataFrame({n: _series(n, [value]) for n, value in whole.items()}), table)
+        if checked.bad.height:
+            raise DataRefused(f"Row {row} still breaks its contract.", found=str(checked.reasons))
+        del self.aside[row]
+        receipt = await self.take(source, [tuple(whole.values())])
+        return Release(row, source, receipt.offset, 1)
 
     async def tick(self, at: int, *, rows: int, requests: int) -> None:
         if at < self.at:

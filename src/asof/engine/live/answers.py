@@ -52,6 +52,18 @@ class Receipt(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
+class Release(msgspec.Struct, frozen=True):
+    """A row that went from quarantine into the table of `source`, by the message at `offset`.
+
+    `stored` is 0 where the stored rows said the same already.
+    """
+
+    row: str
+    source: str
+    offset: int
+    stored: int
+
+
 class Begun(msgspec.Struct, frozen=True):
     """A training that began by hand: the model's name in the life, as of when (us UTC), and why."""
 
@@ -111,6 +123,19 @@ class Live(Protocol):
             DataRefused: the message is refused as a whole, or the key came with other rows.
             UsageError: there is no such source.
             StoreError: they cannot be made durable (a full disk).
+            Overloaded: too much waits already.
+        """
+        ...
+
+    async def release(self, row: str, mended: Mapping[str, Any]) -> Release:
+        """Take a quarantined row in, mended where needed; returns when it is durable.
+
+        `row` is its name, such as `12:407`; the values of `mended` take the place of its own.
+
+        Raises:
+            UsageError: there is no such row or no such column, or it was released before.
+            DataRefused: it still breaks its contract, or cannot be taken while a server runs.
+            StoreError: it cannot be made durable (a full disk).
             Overloaded: too much waits already.
         """
         ...

@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import polars as pl
+
+from asof.declare.kept import AVAILABLE, RECORDED
 from asof.declare.system import System
+from asof.declare.tables import Table
 from asof.engine.live.front import ROWS
 from asof.engine.live.journalled import InLife
 from asof.engine.live.serving import Served
@@ -29,7 +33,8 @@ class Kept(NamedTuple):
 def kept(system: System[Any], store: Store) -> Kept | None:
     """The newest snapshot of a declaration, unless it is no help.
 
-    That is so where too much came since, or what superseded rows of the snapshot (LAW 2c).
+    That is so where too much came since, or what superseded rows of the snapshot (LAW 2c), or may
+    be an earlier version than the one that it has (LAW 2f).
     """
     found = store.snapshots.newest(upto=store.journal.head()).snapshot
     if found is None or found.facts["fingerprint"] != system.fingerprint:
@@ -38,16 +43,32 @@ def kept(system: System[Any], store: Store) -> Kept | None:
     for chunk in store.journal.messages(after=found.offset, kinds=[ROWS], content=False):
         for one in chunk:  # what was loaded from a file says itself of which table it is
             came[one.source or one.payload["source"]] += int(one.payload["rows"])
-    later = [table.name for table in system.tables if table.name in came]
-    if came.total() > _ROW_BY_ROW or any(_superseded(store, name, found.offset) for name in later):
+    later = [table for table in system.tables if table.name in came]
+    if came.total() > _ROW_BY_ROW or any(
+        _superseded(store, table.name, found.offset) or _reaches_back(store, table, found)
+        for table in later
+    ):
         return None
-    return Kept(found, later)
+    return Kept(found, [table.name for table in later])
 
 
 def _superseded(store: Store, source: str, offset: int) -> bool:
     """Whether something that was loaded up to an offset has been superseded since."""
     then = store.loads.unseen(source, offset=offset)
     return any(old <= offset and old not in then for old in store.loads.unseen(source))
+
+
+def _reaches_back(store: Store, table: Table[Any], snapshot: Snapshot) -> bool:
+    """Whether what was loaded or released since has rows that were known before the snapshot.
+
+    Versions are taken in the order in which they became known, and its own are taken already.
+    """
+    since = [one.offset for one in store.loads.all(table.name) if one.offset > snapshot.offset]
+    if not table.keys or not since:
+        return False
+    earlier = pl.col(AVAILABLE) < int(snapshot.facts["moment"])
+    rows = store.scan(table, after=snapshot.offset).filter(earlier, pl.col(RECORDED).is_in(since))
+    return bool(rows.select(pl.len()).collect().item())
 
 
 class Inherited(NamedTuple):

@@ -85,7 +85,7 @@ class Intake:
         for position, row in enumerate(rows):
             self._require_plain(position, row)
         columns = {
-            name: pl.Series(name, [_plain(row[i]) for row in rows], strict=False)
+            name: pl.Series(name, [column_value(row[i]) for row in rows], strict=False)
             for i, name in enumerate(self._columns)
         }
         frame = pl.DataFrame(columns)
@@ -125,7 +125,7 @@ class Intake:
                 )
 
 
-def _plain(value: Any) -> Any:
+def column_value(value: Any) -> Any:
     """A value that a column can hold beside others; an integer that is too large, as text."""
     if value is UNSET:
         return None

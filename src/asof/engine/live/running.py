@@ -15,7 +15,7 @@ from asof.compute.online.features import taken_rows
 from asof.compute.schedule import microseconds
 from asof.declare.system import System
 from asof.engine.clock import RealStamps, Stamps, StreamStamps, elapsed, now
-from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Row
+from asof.engine.live.answers import Answer, Begun, Figure, Receipt, Release, Row
 from asof.engine.live.by_hand import train
 from asof.engine.live.carried import carried
 from asof.engine.live.child import Child, Limits
@@ -27,6 +27,7 @@ from asof.engine.live.front import Front
 from asof.engine.live.inherited import Kept, inherited, kept, ready_to_serve
 from asof.engine.live.journalled import DECIDED, InLife, Past
 from asof.engine.live.parity import Parity
+from asof.engine.live.releasing import Releasing
 from asof.engine.live.sealing import Sealing
 from asof.engine.live.serving import Served
 from asof.engine.live.settings import Settings
@@ -35,14 +36,7 @@ from asof.engine.live.stream import Stream
 from asof.engine.live.taking import Taking
 from asof.engine.live.telling import Beside, Telling, waits_for
 from asof.engine.live.watch import LOG, Watch
-from asof.engine.messages import (
-    BEGAN,
-    Look,
-    Message,
-    Trained,
-    TrainingBegan,
-    TrainingFailed,
-)
+from asof.engine.messages import BEGAN, Look, Message, Trained, TrainingBegan, TrainingFailed
 from asof.engine.replay import ENOUGH
 from asof.engine.service import ByHand, to_promote, to_roll_back
 from asof.engine.steps.decide import START
@@ -103,6 +97,7 @@ class Running:
         )  # fmt: skip
         self.front.sampled = self._parity.sample
         self._taking = Taking(self.front, journal, self._refused)
+        self._releasing = Releasing(store, self.front, journal, self._stamps, self._refused)
         self._stream = (
             Stream(self.front, self._stamps, self._fits.due, self._fits.finished)
             if isinstance(self._stamps, StreamStamps)
@@ -386,6 +381,10 @@ class Running:
         if self._stream is not None:
             await self._stream.came()
         return found
+
+    async def release(self, row: str, mended: Mapping[str, Any]) -> Release:
+        """Take a row out of quarantine; see `Live.release`."""
+        return await self._releasing.release(row, mended)
 
     async def tick(self, at: int, *, rows: int, requests: int) -> None:
         """Move a rehearsal's clock; see `Live.tick`."""

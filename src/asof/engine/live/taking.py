@@ -29,7 +29,7 @@ class Taking:
         came = door.take(rows)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         offset = self._front.apply(
-            source, came, key=key, mark=mark, on_durable=self._settled(durable)
+            source, came, key=key, mark=mark, on_durable=settled(durable, self._refused)
         )
         await durable
         return receipt(source, offset, counted(came), repeated=False)
@@ -37,7 +37,7 @@ class Taking:
     async def _known(self, source: str, key: str, mark: str | None) -> Receipt | None:
         """The receipt of a message that came before under the same key."""
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        found = self._journal.known(source, key, self._settled(durable))
+        found = self._journal.known(source, key, settled(durable, self._refused))
         if found is None:
             return None
         require_same(found.payload, key, mark)
@@ -45,17 +45,20 @@ class Taking:
             await durable
         return receipt(source, found.offset, found.payload, repeated=True)
 
-    def _settled(self, waits: asyncio.Future[None]) -> Callable[[BaseException | None], None]:
-        """Tell who waits that a message is durable, or that it is refused."""
 
-        def settle(error: BaseException | None) -> None:
-            if error is not None:
-                self._refused()
-            if waits.done():
-                return
-            if error is None:
-                waits.set_result(None)
-            else:
-                waits.set_exception(error)
+def settled(
+    waits: asyncio.Future[None], refused: Callable[[], None]
+) -> Callable[[BaseException | None], None]:
+    """Tell who waits that a message is durable, or that it is refused; `refused` is called then."""
 
-        return settle
+    def settle(error: BaseException | None) -> None:
+        if error is not None:
+            refused()
+        if waits.done():
+            return
+        if error is None:
+            waits.set_result(None)
+        else:
+            waits.set_exception(error)
+
+    return settle

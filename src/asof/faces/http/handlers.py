@@ -114,6 +114,13 @@ class Handlers:
         receipt = await self._live.take(source, rows, key=key)
         return (200 if receipt.repeated else 201), JSON, wire.receipt(receipt)
 
+    async def release(self, call: Call) -> Reply:
+        """Take a row out of quarantine."""
+        order = await self._order(call, _RELEASING)
+        _keep_deadline(call)
+        _flight(call).held = True
+        return 200, JSON, wire.released(await self._live.release(order.row, order.set))
+
     # --- by hand ----------------------------------------------------------------------------------
 
     async def train(self, call: Call) -> Reply:
@@ -237,6 +244,7 @@ class Handlers:
 
 
 _TRAINING = msgspec.json.Decoder(wire.Training)
+_RELEASING = msgspec.json.Decoder(wire.Releasing)
 _PROMOTION = msgspec.json.Decoder(wire.Promotion)
 _ROLLBACK = msgspec.json.Decoder(wire.Rollback)
 _TICK = msgspec.json.Decoder(wire.Tick)
@@ -244,6 +252,8 @@ _DONE = wire.encode(wire.Done())
 _WANTED: Mapping[type, str] = {
     wire.Promotion: 'Send {"version": ID, "reason": WORDS}: the id of a fitted model, as asof '
     "models lists them, and if you like why.",
+    wire.Releasing: 'Send {"row": NAME, "set": {COLUMN: VALUE}}: the name as asof quarantine list '
+    "shows it, and if needed the values that mend it.",
     wire.Rollback: 'Send {"reason": WORDS}, or {}.',
     wire.Training: 'Send {"reason": WORDS}, or {}.',
     wire.Tick: 'Send {"at": MOMENT, "rows": N, "requests": N}: RFC 3339, and whole numbers.',

@@ -20,8 +20,8 @@ from asof.faces.http.tensors import TAKEN, Input
 
 Json = dict[str, Any]
 _WIRE = (
-    wire.Answers, wire.Taken, wire.Promotion, wire.Rollback, wire.Training, wire.TrainingBegan,
-    wire.Tick, wire.Done, Problem,
+    wire.Answers, wire.Taken, wire.Releasing, wire.Released, wire.Promotion, wire.Rollback,
+    wire.Training, wire.TrainingBegan, wire.Tick, wire.Done, Problem,
     oip.Inference, oip.Inferred, oip.ModelMetadata, oip.ServerMetadata, Input,
 )  # fmt: skip
 _TYPES: Mapping[type, Json] = {
@@ -85,6 +85,9 @@ def _paths(system: System[Any]) -> Json:
         "/v1/status": {"get": _get("Health in figures.", {"type": "object"})},
         "/v1/decisions": {"get": _decisions()},
         "/v1/why": {"get": _why()},
+        "/v1/quarantine/release": {
+            "post": _post("Release a row from quarantine.", "Releasing", "Released", (404, 507))
+        },
         "/v1/train": {
             "post": _post("Fit a model now.", "Training", "TrainingBegan", (409,), status=202)
         },

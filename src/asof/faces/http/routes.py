@@ -24,6 +24,7 @@ def routes(handlers: Handlers) -> list[Route]:
     once = [
         Route("POST", "/v1/predict", h.predict, Scope.PREDICT, weighs=True),
         Route("POST", EVENTS, h.events, Scope.INGEST, weighs=True),
+        Route("POST", "/v1/quarantine/release", h.release, Scope.ADMIN, weighs=True),
         Route("GET", "/v1/status", h.status),
         Route("GET", "/v1/decisions", h.decisions),
         Route("GET", "/v1/why", h.why, Scope.PREDICT, weighs=True),

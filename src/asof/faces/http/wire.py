@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from asof.engine.live.answers import Answer, Begun, Receipt
+from asof.engine.live.answers import Answer, Begun, Receipt, Release
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -65,6 +65,28 @@ class Taken(msgspec.Struct):
     rows: int
     quarantined: list[Quarantined]
     repeated: bool
+
+
+Value = bool | int | float | str | None
+
+
+class Releasing(msgspec.Struct, forbid_unknown_fields=True):
+    """Release a row from quarantine by its name, with the values of `set` in place of its own."""
+
+    row: Annotated[str, Meta(min_length=1, max_length=200)]
+    set: dict[str, Value] = {}
+
+
+class Released(msgspec.Struct):
+    """A row that went from quarantine into the table of `source`, by the message at `offset`.
+
+    It is durable. `stored` is 0 where the stored rows said the same already.
+    """
+
+    row: str
+    source: str
+    offset: int
+    stored: int
 
 
 class Promotion(msgspec.Struct, forbid_unknown_fields=True):
@@ -147,3 +169,8 @@ def receipt(taken: Receipt) -> bytes:
     """The body that carries a receipt."""
     apart = [Quarantined(row.position, row.reasons) for row in taken.quarantined]
     return encode(Taken(taken.source, taken.offset, taken.rows, apart, taken.repeated))
+
+
+def released(row: Release) -> bytes:
+    """The body that tells of a row that was released."""
+    return encode(Released(row.row, row.source, row.offset, row.stored))

@@ -40,6 +40,12 @@ def anew(up):
     return up
 
 
+def no_other_in_batch(up, answers):
+    """Wait until so many answers were computed again from the tables, and came out the same."""
+    told = until(lambda: (now := up.client.status()["parity"])["checked"] >= answers and now)
+    assert (told["differing"], told["failed"]) == (0, ""), told
+
+
 def deliveries(folder):
     """The rows of deliveries in the store of a folder, and the names of those in quarantine."""
     system = system_of(str(folder / "system.py"))
@@ -55,7 +61,7 @@ def lived_again(folder):
 
 def test_a_row_is_mended_and_released_beside_the_server(begin, tmp_path, work):
     write(tmp_path)
-    up = begin("--seal-every", "0.5")
+    up = begin("--seal-every", "0.5", "--check-every", "1")
     serving(up)
     name, other = apart(up, delivery(1, late="perhaps"), delivery(2, late="perhaps"))
     before = features(up, parcel(4))["deliveries"]
@@ -77,6 +83,7 @@ def test_a_row_is_mended_and_released_beside_the_server(begin, tmp_path, work):
     assert again.json()["found"] == "it is a row of delivery, released before"
     done = let_go(up.client, other, late=False, parcel_id=3).json()
     assert (done["row"], done["source"], done["stored"]) == (other, "delivery", 1)
+    no_other_in_batch(up, 3)
     assert up.stop() == 0, up.said()
 
     rows, left = deliveries(tmp_path)
@@ -175,7 +182,7 @@ def test_a_row_of_history_counts_from_when_it_would_have(begin, tmp_path):
         cells[2] = wrong
         lines[50] = ",".join(cells)
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    up = begin()
+    up = begin("--seal-every", "0.5", "--check-every", "1")
     serving(up)
     before = features(up, parcel(1, shop=cells[1]))["deliveries"]
     with Store(up.store) as store:
@@ -189,6 +196,7 @@ def test_a_row_of_history_counts_from_when_it_would_have(begin, tmp_path):
         up.client.decisions("Trained")[-1]["rows"] == up.client.decisions("Trained")[0]["rows"] + 1
     )
     assert up.client.predict(parcel(3)).status == 200
+    no_other_in_batch(up, 3)
     assert up.stop() == 0, up.said()
     row = deliveries(tmp_path)[0].row(-1, named=True)
     assert row[DECLARED] is None

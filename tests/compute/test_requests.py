@@ -88,3 +88,39 @@ def test_of_several_versions_the_first_that_may_fires(told: Told):
         sorted(zip(found.fired.tolist(), found.frame["line"], found.frame["call"], strict=True))
         == expected
     )
+
+
+HOUR = asof.hours(1).microseconds
+HOURLY = asof.System(
+    "lines",
+    asof.ticks(calls, every=asof.hours(1)),
+    features=asof.features(Call, line=Call.line),
+    label=asof.outcome(calls.same(Call.line).next(asof.hours(1)).count(), wait=asof.hours(1)),
+    model=Fixed(),
+)
+
+
+def test_an_answer_after_the_label_was_due_moves_no_request():
+    # Asked at 0, due two hours later: a server may be asked until then, and again afterwards.
+    stored = pl.DataFrame(
+        [(key, 0, 0, 0, 1, key) for key in range(4)]
+        # Known three hours after its time, when its label was due: it was never open.
+        + [(4, 0, 0, 3 * HOUR, 1, 4)],
+        schema=dict.fromkeys(COLUMNS, pl.Int64),
+        orient="row",
+    ).with_columns(pl.lit(value=False).alias(WITHDRAWN))
+    served = {"1": HOUR, "2": 2 * HOUR, "3": 2 * HOUR + 1, "4": 4 * HOUR}
+    found = requests(SYSTEM, versions(calls, stored), -1, 9 * HOUR, served=served)
+    fired = dict(zip(found.frame["call"].to_list(), found.fired.tolist(), strict=True))
+    assert fired == {0: 0, 1: HOUR, 2: 2 * HOUR, 3: 0, 4: 4 * HOUR}
+
+
+def test_an_answer_after_the_label_was_due_moves_no_tick():
+    stored = pl.DataFrame(
+        [(7, 0, 0, -1, 1, 0)], schema=dict.fromkeys(COLUMNS, pl.Int64), orient="row"
+    ).with_columns(pl.lit(value=False).alias(WITHDRAWN))
+    day = "1970-01-01T0"
+    served = {f"7/{day}0:00:00Z": 2 * HOUR + 1, f"7/{day}1:00:00Z": 2 * HOUR}
+    found = requests(HOURLY, versions(calls, stored), 0, 2 * HOUR + 2, served=served)
+    assert found.at.tolist() == [0, HOUR, 2 * HOUR]
+    assert found.fired.tolist() == [0, 2 * HOUR, 2 * HOUR]

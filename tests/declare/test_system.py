@@ -348,3 +348,15 @@ def test_what_is_not_declared_is_said_so():
         asof.persistence(parcels.same(Order.order_id), Parcel.days_late))))  # fmt: skip
     assert "  start           not declared\n" in told
     assert "rate(Order.customer), persistence(parcel[order_id = Order.order_id], " in told
+
+
+def test_a_text_for_the_availability_is_told_what_to_write():
+    class Damage(asof.Row):
+        damage: asof.Key[int]
+        seen_at: asof.Time
+        reported_at: asof.Moment
+
+    with pytest.raises(asof.AsofError, match="is not a moment of Damage") as refused:
+        asof.source(Damage, available="reported_at")  # type: ignore[arg-type]
+    assert "write available=Damage.reported_at." in str(refused.value)
+    assert asof.source(Damage, available=Damage.reported_at).available == "reported_at"

@@ -12,8 +12,7 @@ from cases import Case, Table, clock, moment
 from questions import matches
 from world import WORDS, World
 
-from asof.compute.outcomes import due_times
-from asof.compute.requests import names
+from asof.compute.requests import due_times, names
 from asof.compute.schedule import moments
 from asof.compute.slots import finality
 from asof.engine.history import History

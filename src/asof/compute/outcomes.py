@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asof.compute.evaluate import evaluate
 from asof.compute.plan import answer, plan, visible_row
-from asof.compute.requests import Requests
+from asof.compute.requests import Requests, due_times
 from asof.compute.slots import is_mature
 from asof.compute.table import Versions
 from asof.compute.window.contract import NEVER
@@ -55,16 +55,6 @@ class Outcomes:
         if since is not None:
             chosen &= self.fired >= since
         return np.flatnonzero(chosen)
-
-
-def due_times(label: Label[Any], asked: Requests) -> Times:
-    """When the label of each request is due."""
-    wait = label.constant_wait
-    if wait is not None:
-        return asked.at + wait.microseconds
-    if label.due is None:
-        raise TypeError("a label without a wait has a due time")
-    return asked.frame.select(evaluate(label.due).alias("due")).to_series().to_numpy()
 
 
 def outcomes(

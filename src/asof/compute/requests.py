@@ -15,6 +15,7 @@ from asof.compute.evaluate import TICK, evaluate
 from asof.compute.plan import visible_row
 from asof.compute.schedule import moments
 from asof.compute.table import Versions, never_ends
+from asof.declare.labels import Label
 from asof.declare.sources import Ticks
 from asof.declare.system import System
 
@@ -55,15 +56,41 @@ def requests(
 ) -> Requests:
     """All requests of a system with `start <= fired < stop`, from the versions of its table.
 
-    What was `served` fired when the server was asked, and with the row that was known then.
+    What was `served` fired when the server was asked, and with the row that was known then, unless
+    it was over: the label was known, and its rows were there to be seen by the features.
     """
     if isinstance(system.requests, Ticks):
         found = _ticks(system.requests, table, start, stop)
-        return _as_served(found, served, start, stop) if served else found
+        if not served:
+            return found
+        return _as_served(found, _while_open(system, found, served), start, stop)
     found = _fired(system, table, start, stop)
     if not served:
         return found
-    return _as_served(_with_rows(system, table, found, served), served, start, stop)
+    told = _while_open(system, found, served)
+    return _as_served(_with_rows(system, table, found, told), told, start, stop)
+
+
+def due_times(label: Label[Any], asked: Requests) -> Times:
+    """When the label of each request is due."""
+    wait = label.constant_wait
+    if wait is not None:
+        return asked.at + wait.microseconds
+    if label.due is None:
+        raise TypeError("a label without a wait has a due time")
+    return asked.frame.select(evaluate(label.due).alias("due")).to_series().to_numpy()
+
+
+def _while_open(system: System[Any], found: Requests, served: Served) -> Served:
+    """What was served while it was open: an answer after the due time is not a first one (LAW 4a).
+
+    What was due before it fired at all was never open, and is asked when it is asked.
+    """
+    called = names(found)
+    answered = called.replace_strict(served, default=None, return_dtype=pl.Int64)
+    due = pl.Series(due_times(system.label, found))
+    over = called.filter(answered.gt(due) & pl.Series(found.fired).le(due))
+    return {name: served[name] for name in served.keys() - set(over)} if len(over) else served
 
 
 def _fired(system: System[Any], table: Versions, start: int, stop: int) -> Requests:

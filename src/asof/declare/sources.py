@@ -332,10 +332,12 @@ def _time_column(row: type[Row], column: Expression[Any, Any] | None) -> str | N
     name = getattr(column, "name", None)
     spec = column_spec(row, name) if isinstance(name, str) else None
     if spec is None or spec.kind not in ("time", "key_time", "moment") or spec.nullable:
+        mend = "Declare it as Moment, never null."
+        if isinstance(column, str) and column.isidentifier():
+            mend = f"Declare it as Moment, never null, and write available={row.__name__}.{column}."
         raise DeclarationError(
-            f"available={column!r} is not a moment of {row.__name__}.", where=place(),
-            mend="Declare it as Moment, never null.",
-        )  # fmt: skip
+            f"available={column!r} is not a moment of {row.__name__}.", where=place(), mend=mend
+        )
     return spec.name
 
 

@@ -14,7 +14,7 @@ import asof.stores.live
 from asof.declare.kept import AVAILABLE, DECLARED, POSITION, RECORDED
 from asof.engine.live.rerun import rerun
 from asof.engine.quarantine import in_quarantine, release
-from asof.errors import DataRefused, StoreError, UsageError
+from asof.errors import DataRefused, Overloaded, StoreError, UsageError
 from asof.faces.project import system_of
 from asof.stores.store import Store
 from asof.study.backtest import ingest_declared
@@ -294,7 +294,10 @@ def test_two_at_a_time_and_a_full_disk(tmp_path, monkeypatch):
     assert (found.answers, found.equal) == (4, True), found.first_difference
 
 
-def test_an_earlier_version_of_history_waits_until_no_server_runs(tmp_path):
+@pytest.fixture
+def corrected(tmp_path):
+    """A folder whose history has three deliveries in quarantine: an earlier version of one that is
+    there, the same once more, and one of a parcel that nobody knows; their names, and the one."""
     folder = write(tmp_path)
     file = folder / "system.py"
     text = file.read_text(encoding="utf-8")
@@ -304,30 +307,94 @@ def test_an_earlier_version_of_history_waits_until_no_server_runs(tmp_path):
     file.write_text(text.replace(source, declared), encoding="utf-8")
     lines = (folder / "deliveries.csv").read_text(encoding="utf-8").splitlines()
     number, shop, late, took, came = lines[50].split(",")
-    other = str(late != "True")
-    lines.append(f"{number},{shop},perhaps,{took},{came[:-7]}.000000")
+    lines += [
+        f"{number},{shop},perhaps,{took},{came[:-7]}.000000",
+        f"{number},{shop},perhaps,{took},{came}",
+        f"-5000,{shop},perhaps,{took},{came}",
+    ]
     (folder / "deliveries.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     system = system_of(str(file))
     with Store(folder / "store") as store:
         ingest_declared(system, store, folder)
-        (row,) = in_quarantine(store)
+        names = [row.name for row in in_quarantine(store)]
+    assert len(names) == 3
+    return folder, names, shop, late
+
+
+async def snapped(folder):
+    """Wait until there is a snapshot."""
+    while not any((folder / "store" / "snapshots").glob("*")):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+def test_an_earlier_version_of_history_waits_until_no_server_runs(corrected):
+    folder, (name, *_), shop, late = corrected
+    other = str(late != "True")
 
     async def seen(number, *, to_refuse=False):
         async with living(folder, seal_every=0.2) as live:
             if to_refuse:
                 with pytest.raises(DataRefused, match="is of before the system went") as refused:
-                    await live.release(row.name, {"late": other})
+                    await live.release(name, {"late": other})
                 assert "while no server runs" in refused.value.mend
             (answer,) = await live.predict([sent(parcel(number, shop=shop))], explain=True)
-            while not any((folder / "store" / "snapshots").glob("*")):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+            await snapped(folder)
             return answer.features
 
     before = asyncio.run(seen(1, to_refuse=True))
     with Store(folder / "store") as store:
-        release(system.label.joined.table, store, row.name, now=1, mended={"late": other})
-        assert in_quarantine(store) == []
+        table = system_of(str(folder / "system.py")).label.joined.table
+        release(table, store, name, now=1, mended={"late": other})
     after = asyncio.run(seen(2))
     assert [after[name] for name in ("late", "deliveries")] == [
         before[name] for name in ("late", "deliveries")
     ], "it is no later version because it came later"
+
+
+def test_what_is_known_already_leaves_quarantine_and_changes_nothing(corrected):
+    folder, (_, name, _), shop, late = corrected
+
+    async def life():
+        async with living(folder, seal_every=0.2) as live:
+            done = await live.release(name, {"late": late})
+            assert (done.row, done.source, done.stored) == (name, "delivery", 0)
+            with pytest.raises(UsageError, match="cannot be released"):
+                await live.release(name, {"late": late})
+            await live.predict([sent(parcel(1, shop=shop))], durable=True)
+            await snapped(folder)
+
+    system = system_of(str(folder / "system.py"))
+    with Store(folder / "store") as store:
+        before = store.rows(system.label.joined.table).height
+    asyncio.run(life())
+    with Store(folder / "store") as store:
+        assert store.rows(system.label.joined.table).height == before
+        assert len(in_quarantine(store)) == 2
+        assert rerun(system, store).equal
+
+
+def test_a_row_of_history_is_compared_with_all_that_came(corrected):
+    folder, (_, _, name), _, _ = corrected
+
+    async def life():
+        async with living(folder) as live:
+            loop, look = asyncio.get_running_loop(), live._releasing._look
+            looked = []
+
+            def busy(*asked):
+                """Compare while others come."""
+                looked.append(len(looked))
+                rows = [sent(delivery(looked[-1]))]
+                asyncio.run_coroutine_threadsafe(live.take("delivery", rows), loop).result(60)
+                return look(*asked)
+
+            live._releasing._look = busy
+            with pytest.raises(Overloaded, match="Rows came too fast"):
+                await live.release(name, {"late": True})
+            assert len(looked) == 5
+            live._releasing._look = look
+            assert (await live.release(name, {"late": True})).stored == 1
+
+    asyncio.run(life())
+    with Store(folder / "store") as store:
+        assert len(in_quarantine(store)) == 2

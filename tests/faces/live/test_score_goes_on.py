@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 from parcels_here import living, prepared, sent
-from parcels_up import delivery, parcel
+from parcels_up import delivery, iso, parcel
 
 from asof.compute.metric import metric
 from asof.stores.store import Store
@@ -69,3 +70,23 @@ def test_answers_of_before_a_restart_are_scored_after_it(place):
     assert after["value"] != before["value"]
     again = asyncio.run(then(20))
     assert (again["value"], again["answers"]) == (pytest.approx(after["value"], rel=1e-12), 20)
+
+
+def test_answers_of_before_the_declared_moment_are_scored_after_a_restart(place):
+    async def ahead():
+        async with living(place) as live:
+            soon = iso(datetime.now(UTC) + timedelta(seconds=8))
+            await live.predict([sent(parcel(n, sent_at=soon)) for n in range(5)])
+            await live.take("delivery", [sent(delivery(n)) for n in range(5)])
+            waiting = live.status()["labels"]["waiting"]
+            await live._sealing.seal()  # a start after this finds them in the snapshot
+            return waiting
+
+    async def then():
+        async with living(place) as live:
+            return live.status()["labels"]["waiting"], await scored(live, 5)
+
+    before = asyncio.run(ahead())
+    waiting, told = asyncio.run(then())
+    assert (waiting, told["answers"]) == (before, 5)
+    assert told["value"] == pytest.approx(wanted(place), rel=1e-12)

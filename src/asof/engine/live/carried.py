@@ -24,14 +24,13 @@ _SCORE = {"label": pl.Float64, "prediction": pl.Float64}
 
 
 def framed_answers(
-    history: History | None, moment: int, told: pl.DataFrame, before: Mapping[str, pl.DataFrame]
+    history: History | None, moment: int, first: pl.DataFrame, before: Mapping[str, pl.DataFrame]
 ) -> dict[str, pl.DataFrame]:
     """How answers turned out as of a moment, as a snapshot keeps it.
 
-    `told` are the predictions since the snapshot whose frames are `before`. The first answer to a
-    request is scored (LAW 4b), unless its label was known when it was given.
+    `first` are the answers that are not scored in the snapshot whose frames are `before`, the first
+    to each request: that one is scored (LAW 4b), unless its label was known when it was given.
     """
-    first = _first(before, told)
     scored = before.get(_SCORED, pl.DataFrame(schema=_SCORE))
     if history is None:
         return {_GIVEN: first.clear(), _SCORED: scored}
@@ -61,7 +60,7 @@ def carried(system: System[Any], store: Store, found: Snapshot | None) -> Carrie
     if last is None:
         return Carried({}, np.empty((2, 0)))
     scored = last.frames.get(_SCORED, pl.DataFrame(schema=_SCORE))
-    given = _first(last.frames, store.predictions(after=last.offset))
+    given = first_given(last.frames, store.predictions(after=last.offset))
     pairs = given.select("request", "prediction").iter_rows()
     return Carried(dict(pairs), scored.to_numpy().T)
 
@@ -72,7 +71,7 @@ def newest(system: System[Any], store: Store) -> Snapshot | None:
     return found if found and found.facts["fingerprint"] == system.fingerprint else None
 
 
-def _first(before: Mapping[str, pl.DataFrame], told: pl.DataFrame) -> pl.DataFrame:
+def first_given(before: Mapping[str, pl.DataFrame], told: pl.DataFrame) -> pl.DataFrame:
     """The first answer to each request, those of a snapshot before those that were told since."""
     given = before.get(_GIVEN, pl.DataFrame(schema=_ANSWER))
     both = pl.concat([given, told.select(list(_ANSWER))])

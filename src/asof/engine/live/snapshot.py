@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from asof.compute.evaluate import POLARS, TICK
 from asof.compute.online.requests import Asked
+from asof.compute.requests import Served
 from asof.compute.table import versions
 from asof.declare.kept import AVAILABLE, POSITION, RECORDED, WITHDRAWN
 from asof.declare.rows import time_of
@@ -24,7 +25,7 @@ from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.engine.history import History
-from asof.engine.live.carried import framed_answers, newest
+from asof.engine.live.carried import first_given, framed_answers, newest
 from asof.engine.live.fit import Declared
 from asof.engine.live.serving import LiveServing
 from asof.engine.messages import BEGAN
@@ -52,14 +53,30 @@ def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int)
 
 
 def _history(
-    system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int
+    system: System[Any],
+    stored: Mapping[str, pl.DataFrame],
+    moment: int,
+    given: pl.DataFrame | None = None,
 ) -> History | None:
-    """What was asked before a moment, None where nothing was."""
+    """What was asked before a moment, None where nothing was; `given` are the first answers.
+
+    A server may be asked ahead of the declared moment: what it answered then has fired.
+    """
     if not stored[system.asked.name].height:
         return None
     tables = {table.name: versions(table, stored[table.name]) for table in system.tables}
     history = History(system, tables, moment, empty=True)
+    ahead = {} if given is None else _ahead(history, given)
+    if ahead:
+        history = History(system, tables, moment, served=ahead, empty=True)
     return history if len(history) else None
+
+
+def _ahead(history: History, given: pl.DataFrame) -> Served:
+    """The requests that have been answered, and whose declared moment is still to come."""
+    fired = pl.Series("request", history.names, dtype=pl.String).to_frame()
+    early = given.join(fired, on="request", how="anti")
+    return dict(early.select("request", "fired").iter_rows())
 
 
 def _before(system: System[Any], history: History | None, moment: int) -> Before:
@@ -91,24 +108,18 @@ def take_snapshot(declared: Declared, directory: Path) -> int:
         offset = sealed.upto
         moment = store.journal.last_stamp(upto=offset) + 1
         stored = {table.name: store.rows(table, offset=offset) for table in system.tables}
-        history = _history(system, stored, moment)
+        last = newest(system, store)
+        answered: Mapping[str, pl.DataFrame] = {} if last is None else last.frames
+        since = _lived_from(store) if last is None else last.offset
+        given = first_given(answered, store.predictions(after=since, offset=offset))
+        history = _history(system, stored, moment, given)
         past = _before(system, history, moment)
         frames = {f"rows.{name}": rows for name, rows in needed(system, stored, past, moment)}
-        frames |= framed(system, past) | _answers(system, store, history, moment, offset)
+        frames |= framed(system, past) | framed_answers(history, moment, given, answered)
         facts = {"moment": moment, "fingerprint": system.fingerprint}
         store.snapshots.keep(offset, frames, facts)
         store.prune(snapshot=offset)
     return offset
-
-
-def _answers(
-    system: System[Any], store: Store, history: History | None, moment: int, offset: int
-) -> dict[str, pl.DataFrame]:
-    """How answers turned out: what the snapshot before says, and what was predicted since."""
-    last = newest(system, store)
-    told = store.predictions(after=_lived_from(store) if last is None else last.offset,
-                             offset=offset)  # fmt: skip
-    return framed_answers(history, moment, told, {} if last is None else last.frames)
 
 
 def _lived_from(store: Store) -> int:

@@ -162,6 +162,16 @@ def _running(server: Mapping[str, Any], zone: str) -> list[str]:
         f"quarantine; {numbers.many(counts['answers'], 'request')} answered, since it started."
     )
     lines += _troubles(server)
+    apart = server["asked_apart"]
+    if apart["answers"]:
+        half, largest = (
+            numbers.duration(round(apart[f"{which}_seconds"] * 1e6))
+            for which in ("median", "largest")
+        )
+        lines.append(
+            f"Of the last {numbers.many(apart['answers'], 'answer')} half were asked within {half} "
+            f"of the moment that they are about, all within {largest}."
+        )
     if outlook["value"] is not None:
         lines.append(
             f"{outlook['metric']} {outlook['value']:.4f} over the last "

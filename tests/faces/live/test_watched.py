@@ -81,6 +81,11 @@ def test_figures_are_those_of_the_status(begin, tmp_path, work):
     assert told["asof_score_answers",] == outlook["answers"]
     assert told["asof_labels_total", ("outcome", "came")] == outlook["labelled"]
     assert told["asof_labels_total", ("outcome", "never_came")] == outlook["never_came"]
+    apart = status["asked_apart"]
+    assert apart["answers"] == 60
+    assert 0 < apart["median_seconds"] <= apart["largest_seconds"] < 3600
+    assert told["asof_asked_apart_median_seconds",] == apart["median_seconds"]
+    assert told["asof_asked_apart_largest_seconds",] == apart["largest_seconds"]
     assert told["asof_model_as_of_timestamp_seconds",] == seconds(status["model_as_of"])
     assert told["asof_model_since_timestamp_seconds",] == seconds(status["model_since"])
     assert told["asof_fitted_timestamp_seconds",] == seconds(status["fits"]["last_fitted"])
@@ -99,6 +104,7 @@ def test_figures_are_those_of_the_status(begin, tmp_path, work):
     assert "The last training failed: " in said
     assert "no such luck" in said
     assert ", trained as of 20" in said
+    assert "Of the last 60 answers half were asked within " in said
 
     written = DOCS.read_text(encoding="utf-8")
     for name, *_ in told:

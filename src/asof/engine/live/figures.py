@@ -76,6 +76,16 @@ def _outcomes(status: Status) -> Iterator[Figure]:
             outlook["value"], labels={"metric": outlook["metric"]},
         )  # fmt: skip
     yield Figure("score_answers", "Answers that the score rests on.", outlook["answers"])
+    apart = status["asked_apart"]
+    if apart["answers"]:
+        yield Figure(
+            "asked_apart_median_seconds", "Between asking and the moment asked about, of half.",
+            apart["median_seconds"],
+        )  # fmt: skip
+        yield Figure(
+            "asked_apart_largest_seconds", "Between asking and the moment asked about, at most.",
+            apart["largest_seconds"],
+        )  # fmt: skip
     for outcome, count in (("came", "labelled"), ("never_came", "never_came")):
         yield Figure(
             "labels_total", "Labels that were due.", outlook[count], grows=True,

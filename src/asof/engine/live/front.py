@@ -7,7 +7,7 @@ comes, each with a later stamp, and all that waits is answered in one turn.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +31,9 @@ from asof.stores.predictions import PREDICTED, encode_predictions
 ROWS = "rows_arrived"
 _BEHIND = 60_000_000
 """Microseconds by which stamps may run ahead of a clock that fell back (LAW 1f)."""
+
+_LAST = 10_000
+"""Answers of which is remembered how far from their moment they were asked."""
 
 _TURN = 64
 """Requests answered in one turn of the loop: enough to share its costs, a few milliseconds."""
@@ -64,6 +67,7 @@ class Front:
         self.core = core
         self.counts = Counts()
         self.rows, self.aside = Counter[str](), Counter[str]()  # by source, since the start
+        self.apart = deque[int](maxlen=_LAST)  # us between asking and the moment asked about (4b)
         self._journal = journal
         self._stamps = stamps
         self._queue = queue
@@ -220,6 +224,7 @@ class Front:
             on_durable=_when_durable(durable) if durable else None,
         )
         self.counts.answers += len(replies)
+        self.apart.extend([abs(reply.asked.fired - reply.asked.at) for reply in replies])
         self.counts.fallback += sum([reply.fallback for reply in replies])
         for job, answers in given:
             if not job.durable:

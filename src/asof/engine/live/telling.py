@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import Any, NamedTuple
 
 from asof.compute.schedule import moment
@@ -76,6 +77,7 @@ class Telling:
             "next_decision": None if core.next_timer is None else _told(core.next_timer),
             "labels": {"mature": labels.matured(core.clock.at), "waiting": labels.waiting},
             "outlook": core.outlook.figures(),
+            "asked_apart": self._apart(),
             "counts": asdict(self._front.counts),
             "rows": {
                 name: {"taken": self._front.rows[name], "quarantined": self._front.aside[name]}
@@ -96,6 +98,15 @@ class Telling:
         if self._known[0] != model:
             self._known = (model, self._models.find(model).moment)
         return self._known[1]
+
+    def _apart(self) -> Mapping[str, Any]:
+        """How far from the moments that they are about the last answers were asked (LAW 4b)."""
+        apart = self._front.apart
+        return {
+            "answers": len(apart),
+            "median_seconds": median(apart) / 1e6 if apart else None,
+            "largest_seconds": max(apart) / 1e6 if apart else None,
+        }
 
     def _fitting(self) -> Mapping[str, Any]:
         """How many fits ended since the start, when one did well last, why the last one failed."""

@@ -339,18 +339,21 @@ class Store:
             parts.append(pl.concat(fresh).filter(pl.col(RECORDED) > last))
         return parts, max(last, upto) if fresh else last
 
-    def predictions(self, *, offset: int | None = None, after: int = 0) -> pl.DataFrame:
+    def predictions(
+        self, *, offset: int | None = None, after: int = 0, at: int | None = None
+    ) -> pl.DataFrame:
         """What was predicted, as of a journal offset (default: now), in the order of recording.
 
         Columns are those of `stores/predictions.py`; moments are us UTC. With `after`, only what
-        was recorded after that offset.
+        was recorded after that offset; with `at`, only of requests about that moment or later.
         """
         import polars as pl
 
+        since = pl.lit(value=True) if at is None else pl.col("at") >= at
         upto = self.journal.head() if offset is None else offset
         with in_words("read the predictions", self.directory):
             frames = [
-                part.filter(pl.col(RECORDED) <= upto, pl.col(RECORDED) > after).collect()
+                part.filter(pl.col(RECORDED) <= upto, pl.col(RECORDED) > after, since).collect()
                 for known in self._layouts.all(TABLE)
                 for part in self._live_parts(known, after=after, upto=upto)[0]
             ]

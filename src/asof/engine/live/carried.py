@@ -15,6 +15,7 @@ import polars as pl
 from asof.declare.system import System
 from asof.engine.history import History
 from asof.engine.live.outlook import LAST, Carried
+from asof.engine.messages import BEGAN
 from asof.stores.snapshots import Snapshot
 from asof.stores.store import Store
 
@@ -57,12 +58,24 @@ def framed_answers(
 def carried(system: System[Any], store: Store, found: Snapshot | None) -> Carried:
     """What a snapshot (default: the newest) and what came since say of how answers turned out."""
     last = newest(system, store) if found is None else found
-    if last is None:
-        return Carried({}, np.empty((2, 0)))
-    scored = last.frames.get(_SCORED, pl.DataFrame(schema=_SCORE))
-    given = first_given(last.frames, store.predictions(after=last.offset))
+    after = lived_from(store, system.fingerprint) if last is None else last.offset
+    frames: Mapping[str, pl.DataFrame] = {} if last is None else last.frames
+    scored = frames.get(_SCORED, pl.DataFrame(schema=_SCORE))
+    given = first_given(frames, store.predictions(after=after))
     pairs = given.select("request", "prediction").iter_rows()
     return Carried(dict(pairs), scored.to_numpy().T)
+
+
+def lived_from(store: Store, fingerprint: str | None = None) -> int:
+    """The offset of the message with which the life began: what was answered before is another's.
+
+    Where it is the life of a declaration with another `fingerprint`, that of the last message.
+    """
+    began = max(store.journal.read(kinds=(BEGAN,)), key=lambda one: one.offset, default=None)
+    if began is None:
+        return 0
+    ours = fingerprint in (None, began.payload.get("fingerprint"))
+    return began.offset if ours else store.journal.head()
 
 
 def newest(system: System[Any], store: Store) -> Snapshot | None:

@@ -31,7 +31,7 @@ from asof.engine.live.releasing import Releasing
 from asof.engine.live.sealing import Sealing
 from asof.engine.live.serving import Served
 from asof.engine.live.settings import Settings
-from asof.engine.live.snapshot import read_before
+from asof.engine.live.snapshot import before, read_before
 from asof.engine.live.stream import Stream
 from asof.engine.live.taking import Taking
 from asof.engine.live.telling import Beside, Telling, waits_for
@@ -154,7 +154,8 @@ class Running:
         self._run(self._carry(core, since))
         if since is None:
             stored = {name: self._store.rows(table) for name, table in core.tables.items()}
-            core.begin(stored, at, life=past)
+            ahead = self._store.predictions(at=at)  # what was asked before its moment has fired
+            core.begin(stored, at, life=past, past=before(self.system, stored, at, ahead))
             return
         found = since.snapshot
         core.begin(

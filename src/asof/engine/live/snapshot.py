@@ -25,10 +25,9 @@ from asof.declare.sources import Ticks
 from asof.declare.system import System
 from asof.declare.tables import Table
 from asof.engine.history import History
-from asof.engine.live.carried import first_given, framed_answers, newest
+from asof.engine.live.carried import first_given, framed_answers, lived_from, newest
 from asof.engine.live.fit import Declared
 from asof.engine.live.serving import LiveServing
-from asof.engine.messages import BEGAN
 from asof.stores.store import Store
 
 _FIRED, _RIPE, _OPEN = "fired", "ripe", "open"
@@ -47,9 +46,18 @@ class Before:
     open: list[Asked]
 
 
-def before(system: System[Any], stored: Mapping[str, pl.DataFrame], moment: int) -> Before:
-    """What happened before a moment, from the rows of all tables as the store keeps them."""
-    return _before(system, _history(system, stored, moment), moment)
+def before(
+    system: System[Any],
+    stored: Mapping[str, pl.DataFrame],
+    moment: int,
+    given: pl.DataFrame | None = None,
+) -> Before:
+    """What happened before a moment, from the rows of all tables as the store keeps them.
+
+    `given` are answers, in the order in which they were given: those to requests whose declared
+    moment is still to come suffice.
+    """
+    return _before(system, _history(system, stored, moment, given), moment)
 
 
 def _history(
@@ -76,7 +84,7 @@ def _ahead(history: History, given: pl.DataFrame) -> Served:
     """The requests that have been answered, and whose declared moment is still to come."""
     fired = pl.Series("request", history.names, dtype=pl.String).to_frame()
     early = given.join(fired, on="request", how="anti")
-    return dict(early.select("request", "fired").iter_rows())
+    return dict(early.group_by("request").agg(pl.col("fired").min()).iter_rows())
 
 
 def _before(system: System[Any], history: History | None, moment: int) -> Before:
@@ -110,7 +118,7 @@ def take_snapshot(declared: Declared, directory: Path) -> int:
         stored = {table.name: store.rows(table, offset=offset) for table in system.tables}
         last = newest(system, store)
         answered: Mapping[str, pl.DataFrame] = {} if last is None else last.frames
-        since = _lived_from(store) if last is None else last.offset
+        since = lived_from(store) if last is None else last.offset
         given = first_given(answered, store.predictions(after=since, offset=offset))
         history = _history(system, stored, moment, given)
         past = _before(system, history, moment)
@@ -120,11 +128,6 @@ def take_snapshot(declared: Declared, directory: Path) -> int:
         store.snapshots.keep(offset, frames, facts)
         store.prune(snapshot=offset)
     return offset
-
-
-def _lived_from(store: Store) -> int:
-    """The offset of the message that the life began: what was answered before is of another."""
-    return max((one.offset for one in store.journal.read(kinds=(BEGAN,))), default=0)
 
 
 def needed(

@@ -74,8 +74,7 @@ def _history(
         return None
     tables = {table.name: versions(table, stored[table.name]) for table in system.tables}
     history = History(system, tables, moment, empty=True)
-    ahead = {} if given is None else _ahead(history, given)
-    if ahead:
+    if given is not None and (ahead := _ahead(history, given)):
         history = History(system, tables, moment, served=ahead, empty=True)
     return history if len(history) else None
 

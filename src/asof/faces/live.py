@@ -50,7 +50,7 @@ MOMENT = _Moment()
 @click.option("--deadline", default=10.0, show_default=True, help="Seconds that work may take.")
 @click.option("--body-mb", default=8, show_default=True, help="Megabytes of a body at most.")
 @click.option("--rows", default=10_000, show_default=True, help="Rows of a body at most.")
-@click.option("--max-wait", default=0.25, show_default=True, help="Seconds that a request may wait "
+@click.option("--max-wait", default=0.1, show_default=True, help="Seconds that a request may wait "
               "before others are turned away.")  # fmt: skip
 @click.option("--at-once", default=1024, show_default=True, help="Requests under way at a time.")
 @click.option("--seal-every", default=300.0, show_default=True, help="Seconds between moves from "

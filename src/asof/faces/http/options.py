@@ -35,7 +35,7 @@ class Options:
     port: int = 8000
     body_bytes: int = 8 * MB
     rows: int = 10_000
-    max_wait: float = 0.25
+    max_wait: float = 0.1
     at_once: int = 1024
     pending_bytes: int = 64 * MB
     deadline: float = 10.0
